@@ -1,0 +1,2 @@
+//! The `epiphyte` program.
+fn main() {}
