@@ -1,1 +1,29 @@
-//! Placeholder.
+//! The vocabulary of Epiphyte: custom resources, well-known names and reason codes. No I/O.
+//!
+//! Everything that another program can see of Epiphyte by its spelling stands here and nowhere else.
+
+mod collectors_group;
+mod crds;
+mod device;
+mod instrumented_application;
+mod kind;
+mod language;
+mod lumigo;
+pub mod names;
+mod reason;
+mod source;
+
+pub use collectors_group::{CollectorsGroup, CollectorsGroupRole, CollectorsGroupSpec, CollectorsGroupStatus};
+pub use crds::{custom_resource_definitions, to_yaml};
+pub use device::Device;
+pub use instrumented_application::{
+    ContainerRequest, ContainerRuntime, ContainerStatus, InstrumentedApplication, InstrumentedApplicationSpec,
+    InstrumentedApplicationStatus, condition, instrumented_application_name,
+};
+pub use kind::WorkloadKind;
+pub use language::Language;
+pub use lumigo::{
+    Infrastructure, Injection, InstrumentedResource, KubeEvents, Logging, Lumigo, LumigoSpec, LumigoStatus, LumigoToken, SecretKeyRef, Tracing,
+};
+pub use reason::{Reason, Severity};
+pub use source::{Source, SourceSpec, SourceWorkload};
