@@ -1,0 +1,141 @@
+//! Starts a control plane: folder, certificates, ports, and then one component after the other.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Mutex;
+use std::sync::atomic::AtomicUsize;
+use std::time::Duration;
+
+use super::commands::{Component, Setup, file};
+use super::{ADMIN, ControlPlane, Ports, url};
+use crate::certificates::{self, Authority};
+use crate::kubeconfig::{self, write_private};
+use crate::ports::Port;
+use crate::supervisor::Supervisor;
+use crate::{Error, Result, audit, programs};
+
+pub(super) const ADMIN_KUBECONFIG: &str = "admin.kubeconfig";
+pub(super) const AUDIT_LOG: &str = file::AUDIT_LOG;
+
+/// How long a component may take: many times what it does take, for machines that are busy.
+const DEADLINE: Duration = Duration::from_secs(120);
+
+/// What is special about a control plane; see [`ControlPlane::builder`].
+#[derive(Debug, Clone, Default)]
+pub struct Builder {
+    api_server_flags: Vec<String>,
+    controllers: Vec<String>,
+    scheduler: bool,
+}
+
+impl Builder {
+    /// A further flag of `kube-apiserver`, such as `--max-requests-inflight=5`; wins over one of the test bed's.
+    #[must_use]
+    pub fn api_server_flag(mut self, flag: impl Into<String>) -> Self {
+        self.api_server_flags.push(flag.into());
+        self
+    }
+
+    /// A further controller of `kube-controller-manager`, such as `disruption-controller`, or one less: `-job-controller`.
+    #[must_use]
+    pub fn controller(mut self, controller: impl Into<String>) -> Self {
+        self.controllers.push(controller.into());
+        self
+    }
+
+    /// Whether there is a scheduler; there is none by default.
+    #[must_use]
+    pub fn with_scheduler(mut self, scheduler: bool) -> Self {
+        self.scheduler = scheduler;
+        self
+    }
+
+    /// Starts the control plane and waits until it can be used: the API server is ready, and the `default` namespace
+    /// has the service account that pods need.
+    ///
+    /// # Errors
+    /// When the programs cannot be built or a component does not become ready; the error shows the end of its log.
+    pub async fn start(self) -> Result<ControlPlane> {
+        // The first one builds programs, which takes minutes.
+        let prepared = tokio::task::spawn_blocking(|| Ok((programs::kubernetes()?, Supervisor::start("epiphyte-")?)));
+        let (programs, supervisor) = prepared.await.map_err(|_| Error::CutOff)??;
+        let plane = self.lay_out(programs, supervisor).await?;
+        plane.start_component(Component::Etcd).await?;
+        plane.start_component(Component::ApiServer).await?;
+        plane.start_component(Component::ControllerManager).await?;
+        if self.scheduler {
+            plane.start_component(Component::Scheduler).await?;
+        }
+        plane.usable().await?;
+        Ok(plane)
+    }
+
+    /// Makes everything that the components' commands name.
+    async fn lay_out(&self, programs: PathBuf, supervisor: Supervisor) -> Result<ControlPlane> {
+        let folder = supervisor.folder();
+        let write = |name: &str, content: &str| write_private(&folder.join(name), content.as_bytes());
+        let authority = Authority::generate()?;
+        let ports = Ports {
+            api_server: Port::reserve()?,
+            controller_manager: Port::reserve()?,
+            scheduler: Port::reserve()?,
+        };
+
+        write(file::AUTHORITY, &authority.certificate())?;
+        let server = authority.server()?;
+        write(file::SERVER_CERTIFICATE, &server.certificate)?;
+        write(file::SERVER_KEY, &server.key)?;
+        let kubelet_client = authority.client("kube-apiserver-kubelet-client", &["system:masters"])?;
+        write(file::KUBELET_CLIENT_CERTIFICATE, &kubelet_client.certificate)?;
+        write(file::KUBELET_CLIENT_KEY, &kubelet_client.key)?;
+        let (private, public) = certificates::key_pair()?;
+        write(file::TOKEN_KEY, &private)?;
+        write(file::TOKEN_PUBLIC_KEY, &public)?;
+        write(file::AUDIT_POLICY, &audit::policy().to_string())?;
+        write(file::AUDIT_LOG, "")?;
+
+        let server = url(&ports.api_server);
+        let user = |name: &str, groups: &[&str]| -> Result<_> {
+            Ok(kubeconfig::render(
+                &server,
+                &authority.certificate(),
+                name,
+                &authority.client(name, groups)?,
+            ))
+        };
+        let admin = user(ADMIN, &["system:masters"])?;
+        write(ADMIN_KUBECONFIG, &admin.to_string())?;
+        write(
+            file::CONTROLLER_MANAGER_KUBECONFIG,
+            &user("system:kube-controller-manager", &[])?.to_string(),
+        )?;
+        write(
+            file::SCHEDULER_KUBECONFIG,
+            &user("system:kube-scheduler", &[])?.to_string(),
+        )?;
+
+        let setup = Setup {
+            programs: &programs,
+            folder,
+            ports: &ports,
+            api_server_flags: &self.api_server_flags,
+            controllers: &self.controllers,
+        };
+        let mut components = vec![Component::Etcd, Component::ApiServer, Component::ControllerManager];
+        components.extend(self.scheduler.then_some(Component::Scheduler));
+        let commands: BTreeMap<_, _> = components.into_iter().map(|c| (c, setup.command(c))).collect();
+        let client = kubeconfig::client(&admin, ADMIN, None).await?;
+        Ok(ControlPlane {
+            supervisor,
+            programs,
+            authority,
+            ports,
+            commands,
+            processes: Mutex::default(),
+            admin,
+            client,
+            users: AtomicUsize::new(0),
+            deadline: DEADLINE,
+        })
+    }
+}

@@ -1,0 +1,131 @@
+//! When a component is ready, and what is said when it does not get there.
+
+use std::os::unix::net::UnixStream;
+use std::time::{Duration, Instant};
+
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kube::{Api, Client};
+
+use super::commands::{Component, etcd_socket};
+use super::{ADMIN, ControlPlane, url};
+use crate::supervisor::Status;
+use crate::{Error, Result, kubeconfig};
+
+/// How often a condition is looked at.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+/// How long one answer may take before the question is asked anew.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// How much of a log an error shows.
+const SHOWN_LINES: usize = 30;
+
+impl ControlPlane {
+    /// Waits until a component that runs is ready.
+    pub(super) async fn ready(&self, component: Component) -> Result<()> {
+        match component {
+            Component::Etcd => {
+                let socket = etcd_socket(self.folder());
+                self.until(component, "etcd", async || {
+                    UnixStream::connect(&socket)
+                        .map(drop)
+                        .map_err(|error| error.to_string())
+                })
+                .await?;
+                // The API server's own look at etcd is the one that counts.
+                if self.pid(Component::ApiServer).is_some() {
+                    self.healthy(Component::ApiServer).await
+                } else {
+                    Ok(())
+                }
+            }
+            Component::ApiServer | Component::ControllerManager | Component::Scheduler => self.healthy(component).await,
+        }
+    }
+
+    /// Waits until pods can be made in the `default` namespace.
+    pub(super) async fn usable(&self) -> Result<()> {
+        let accounts: Api<ServiceAccount> = Api::namespaced(self.client(), "default");
+        self.until(
+            Component::ControllerManager,
+            "the default service account",
+            async || {
+                accounts
+                    .get("default")
+                    .await
+                    .map(drop)
+                    .map_err(|error| error.to_string())
+            },
+        )
+        .await
+    }
+
+    async fn healthy(&self, component: Component) -> Result<()> {
+        let (port, path) = match component {
+            Component::Scheduler => (&self.ports.scheduler, "/readyz"),
+            Component::ControllerManager => (&self.ports.controller_manager, "/healthz"),
+            Component::ApiServer | Component::Etcd => (&self.ports.api_server, "/readyz"),
+        };
+        // A client of its own: no connection is left over from before a restart.
+        let client = kubeconfig::client(&self.admin, ADMIN, Some(&url(port))).await?;
+        let what = format!("{} of {}", path, component.program());
+        self.until(component, &what, async || ask(&client, path).await).await
+    }
+
+    /// Looks until a condition holds, the component has ended, or time is up.
+    async fn until(
+        &self,
+        component: Component,
+        what: &str,
+        mut holds: impl AsyncFnMut() -> Result<(), String>,
+    ) -> Result<()> {
+        let deadline = Instant::now() + self.deadline;
+        loop {
+            if let Some(Status::Exited(how) | Status::Failed(how)) = self.status(component) {
+                return Err(self.failed(component, format!("ended early ({how})")));
+            }
+            let last = match tokio::time::timeout(ANSWER_WITHIN, holds()).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(why)) => why,
+                Err(_) => "no answer".to_owned(),
+            };
+            if Instant::now() >= deadline {
+                let timeout = Error::Timeout {
+                    what: what.to_owned(),
+                    within: self.deadline,
+                    last,
+                };
+                return Err(self.failed(component, format!("is not ready: {timeout}")));
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    fn failed(&self, component: Component, problem: String) -> Error {
+        let path = self.log(component);
+        let bytes = std::fs::read(&path).unwrap_or_default();
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> = text.lines().collect();
+        let log = lines
+            .iter()
+            .skip(lines.len().saturating_sub(SHOWN_LINES))
+            .copied()
+            .collect::<Vec<_>>()
+            .join("\n");
+        Error::Component {
+            component: component.program(),
+            problem,
+            path,
+            log,
+        }
+    }
+}
+
+async fn ask(client: &Client, path: &str) -> Result<(), String> {
+    let request = http::Request::get(path)
+        .body(Vec::new())
+        .map_err(|error| error.to_string())?;
+    client
+        .request_text(request)
+        .await
+        .map(drop)
+        .map_err(|error| error.to_string())
+}

@@ -1,0 +1,55 @@
+//! The programs that the test bed runs, built from their Go modules when they are needed first.
+
+mod go;
+mod progress;
+
+use std::path::{Path, PathBuf};
+
+pub use go::GoProgram;
+
+use crate::Result;
+
+/// The version of Kubernetes that `tools/kubernetes` pins.
+pub const KUBERNETES_VERSION: &str = "v1.34.4";
+
+/// A folder with `kube-apiserver`, `kube-controller-manager`, `kube-scheduler`, `kubelet`, `kube-proxy`, `kubectl` and
+/// `etcd`; builds them first where that has not been done, which takes minutes and is shown on standard error.
+///
+/// # Errors
+/// When Go is missing, the module does not build, or the cache cannot be written.
+pub fn kubernetes() -> Result<PathBuf> {
+    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/kubernetes");
+    let version = |name: &str, value: &str| {
+        ["k8s.io/component-base/version", "k8s.io/client-go/pkg/version"].map(|at| format!("-X {at}.{name}={value}"))
+    };
+    let mut ldflags = vec!["-s".to_owned(), "-w".to_owned()];
+    ldflags.extend(version("gitVersion", KUBERNETES_VERSION));
+    ldflags.extend(version("gitMajor", "1"));
+    ldflags.extend(version("gitMinor", "34"));
+    ldflags.extend(version("gitTreeState", "clean"));
+    GoProgram::new(module, "kubernetes")
+        .ldflags(ldflags.join(" "))
+        .links([
+            "etcd",
+            "kube-apiserver",
+            "kube-controller-manager",
+            "kube-proxy",
+            "kube-scheduler",
+            "kubectl",
+            "kubelet",
+        ])
+        .hint("6 minutes the first time")
+        .build()
+}
+
+/// The program that runs the processes of a test and takes them along when the test ends, however it does.
+///
+/// # Errors
+/// As [`kubernetes`].
+pub(crate) fn supervise() -> Result<PathBuf> {
+    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("supervise");
+    Ok(GoProgram::new(module, "supervise")
+        .ldflags("-s -w")
+        .build()?
+        .join("supervise"))
+}

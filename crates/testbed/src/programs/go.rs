@@ -1,0 +1,237 @@
+//! Builds a Go program once for each content of its module, in a cache that processes and clones share.
+
+use std::ffi::OsString;
+use std::fs::{self, File, TryLockError};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use sha2::{Digest as _, Sha256};
+
+use super::progress::Progress;
+use crate::{Error, Result};
+
+/// The last lines of the compiler's output that an error shows.
+const SHOWN_LINES: usize = 40;
+
+/// A program of a Go module of this repository.
+#[derive(Debug, Clone)]
+pub struct GoProgram {
+    module_dir: PathBuf,
+    package: String,
+    output: String,
+    ldflags: String,
+    links: Vec<String>,
+    hint: String,
+}
+
+impl GoProgram {
+    /// The program in the root package of a module, and the file name it gets.
+    pub fn new(module_dir: impl Into<PathBuf>, output: impl Into<String>) -> Self {
+        Self {
+            module_dir: module_dir.into(),
+            package: ".".to_owned(),
+            output: output.into(),
+            ldflags: String::new(),
+            links: Vec::new(),
+            hint: String::new(),
+        }
+    }
+
+    /// Another package of the module, or of one that it requires.
+    #[must_use]
+    pub fn package(mut self, package: impl Into<String>) -> Self {
+        self.package = package.into();
+        self
+    }
+
+    /// Flags for the linker.
+    #[must_use]
+    pub fn ldflags(mut self, ldflags: impl Into<String>) -> Self {
+        self.ldflags = ldflags.into();
+        self
+    }
+
+    /// Further names for the program, which it tells apart itself.
+    #[must_use]
+    pub fn links<I: IntoIterator<Item: Into<String>>>(mut self, links: I) -> Self {
+        self.links = links.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// What to tell people about the time that the build takes.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = hint.into();
+        self
+    }
+
+    /// The folder with the program and its further names; builds it first where the cache has none of this content.
+    ///
+    /// # Errors
+    /// When Go is missing, the module does not build, or the cache cannot be written.
+    pub fn build(&self) -> Result<PathBuf> {
+        let cache = cache_folder()?;
+        let entry = cache.join(format!("{}-{}", self.output, self.key()?));
+        if entry.exists() {
+            return Ok(entry);
+        }
+        fs::create_dir_all(&cache).map_err(Error::file("create", &cache))?;
+        let path = cache.join(format!("{}.lock", self.output));
+        let lock = File::create(&path).map_err(Error::file("create", &path))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let waiting = Progress::start(format!("waiting for another process to build {}", self.output));
+                lock.lock().map_err(Error::file("lock", &path))?;
+                waiting.done();
+            }
+            Err(TryLockError::Error(source)) => return Err(Error::file("lock", &path)(source)),
+        }
+        // Whoever held the lock may have built it.
+        if !entry.exists() {
+            self.compile(&cache, &entry)?;
+        }
+        Ok(entry)
+    }
+
+    /// Builds into a folder beside the entry and puts it in place by a rename, so that an entry is always whole.
+    fn compile(&self, cache: &Path, entry: &Path) -> Result<()> {
+        let folder = cache.join(format!(".building-{}", self.output));
+        // Left by a build that was cut off; the lock says that none is at work.
+        if folder.exists() {
+            fs::remove_dir_all(&folder).map_err(Error::file("remove", &folder))?;
+        }
+        fs::create_dir(&folder).map_err(Error::file("create", &folder))?;
+        let mut command = Command::new("go");
+        command.args(["build", "-v", "-trimpath", "-ldflags", &self.ldflags, "-o"]);
+        command.arg(folder.join(&self.output)).arg(&self.package);
+        // No VCS stamp: the content is the key, not the commit.
+        command
+            .current_dir(&self.module_dir)
+            .env("CGO_ENABLED", "0")
+            .env("GOFLAGS", "-mod=readonly -buildvcs=false");
+        self.run(command)?;
+        for name in &self.links {
+            let link = folder.join(name);
+            std::os::unix::fs::symlink(&self.output, &link).map_err(Error::file("link", link))?;
+        }
+        fs::rename(&folder, entry).map_err(Error::file("put in place", entry))
+    }
+
+    fn run(&self, mut command: Command) -> Result<()> {
+        let go = |source| Error::Go {
+            module: self.module_dir.clone(),
+            source,
+        };
+        let hint = if self.hint.is_empty() {
+            String::new()
+        } else {
+            format!(" ({})", self.hint)
+        };
+        let mut progress = Progress::start(format!("building {}{hint}", self.output));
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .map_err(go)?;
+        let (mut packages, mut said) = (0, Vec::new());
+        for line in child
+            .stderr
+            .take()
+            .map(BufReader::new)
+            .into_iter()
+            .flat_map(BufRead::lines)
+        {
+            let line = line.map_err(go)?;
+            packages += 1;
+            progress.at(&format!("{packages} packages, now {line}"));
+            said.push(line);
+        }
+        let status = child.wait().map_err(go)?;
+        if status.success() {
+            progress.done();
+            return Ok(());
+        }
+        let output = said.split_off(said.len().saturating_sub(SHOWN_LINES)).join("\n");
+        let command = command
+            .get_args()
+            .map(|a| a.to_string_lossy())
+            .collect::<Vec<_>>()
+            .join(" ");
+        Err(Error::GoBuild {
+            module: self.module_dir.clone(),
+            command,
+            status: status.to_string(),
+            output,
+        })
+    }
+
+    /// A digest of everything that decides what comes out.
+    fn key(&self) -> Result<String> {
+        let output = Command::new("go")
+            .arg("version")
+            .current_dir(&self.module_dir)
+            .output()
+            .map_err(|source| Error::Go {
+                module: self.module_dir.clone(),
+                source,
+            })?;
+        let mut files = Vec::new();
+        sources(&self.module_dir, &mut files)?;
+        files.sort();
+        let mut digest = Sha256::new();
+        let mut add = |bytes: &[u8]| {
+            // The length first, so that no two lists of parts look the same.
+            digest.update(bytes.len().to_le_bytes());
+            digest.update(bytes);
+        };
+        add(&output.stdout);
+        add(self.package.as_bytes());
+        add(self.ldflags.as_bytes());
+        add(self.links.join(" ").as_bytes());
+        for file in files {
+            add(file
+                .strip_prefix(&self.module_dir)
+                .unwrap_or(&file)
+                .as_os_str()
+                .as_encoded_bytes());
+            add(&fs::read(&file).map_err(Error::file("read", &file))?);
+        }
+        Ok(digest
+            .finalize()
+            .iter()
+            .take(12)
+            .map(|byte| format!("{byte:02x}"))
+            .collect())
+    }
+}
+
+/// The files of a module that its programs are made of; a folder with a `go.mod` of its own is another module.
+fn sources(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(Error::file("read", folder))? {
+        let entry = entry.map_err(Error::file("read", folder))?;
+        let path = entry.path();
+        if path.is_dir() {
+            if !path.join("go.mod").exists() {
+                sources(&path, found)?;
+            }
+        } else if path.extension().is_some_and(|e| e == "go") || path.ends_with("go.mod") || path.ends_with("go.sum") {
+            found.push(path);
+        }
+    }
+    Ok(())
+}
+
+/// Outside the build folder, so that a fresh clone finds what another one built.
+fn cache_folder() -> Result<PathBuf> {
+    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+    let under = |base: OsString, rest: &str| PathBuf::from(base).join(rest);
+    variable("EPIPHYTE_CACHE")
+        .map(PathBuf::from)
+        .or_else(|| variable("XDG_CACHE_HOME").map(|base| under(base, "epiphyte")))
+        .or_else(|| variable("HOME").map(|base| under(base, ".cache/epiphyte")))
+        .map(|folder| folder.join("programs"))
+        .ok_or(Error::NoCacheFolder)
+}
