@@ -105,10 +105,11 @@ impl Setup<'_> {
             "--name=testbed".to_owned(),
             format!("--data-dir={}", self.path("etcd")),
             format!("--listen-client-urls={clients}"),
-            format!("--advertise-client-urls={clients}"),
             format!("--listen-peer-urls={peers}"),
-            format!("--initial-advertise-peer-urls={peers}"),
-            format!("--initial-cluster=testbed={peers}"),
+            // These must be addresses, but nobody ever calls: there are no peers, and clients know the socket.
+            "--advertise-client-urls=http://127.0.0.1:2379".to_owned(),
+            "--initial-advertise-peer-urls=http://127.0.0.1:2380".to_owned(),
+            "--initial-cluster=testbed=http://127.0.0.1:2380".to_owned(),
             // The data need not outlive the machine.
             "--unsafe-no-fsync".to_owned(),
             "--log-level=warn".to_owned(),
