@@ -171,6 +171,8 @@ impl Drop for Supervisor {
         }
         // It ends as soon as everything it started has; then all is gone when the drop returns.
         let _ = self.child.wait();
+        // For the case that it was killed: the kernel ended the processes, but nobody removed the folder.
+        let _ = std::fs::remove_dir_all(&self.folder);
     }
 }
 

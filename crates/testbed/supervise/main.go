@@ -58,8 +58,9 @@ func main() {
 	}
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	// Nobody may be left to read the events; writing them must not end us before the clean-up.
-	signal.Ignore(syscall.SIGPIPE)
+	// Nobody may be left to read the events; writing them must not end us before the clean-up. Caught rather than
+	// ignored, since what we start would inherit that.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 
 	// Made here, not by the asker, so that no folder is ever without someone to remove it.
 	folder, err := os.MkdirTemp(os.Args[1], os.Args[2])

@@ -36,7 +36,7 @@ impl Builder {
         self
     }
 
-    /// A further controller of `kube-controller-manager`, such as `disruption-controller`, or one less: `-job-controller`.
+    /// A further controller of `kube-controller-manager`, such as `disruption-controller`, or with a minus one less.
     #[must_use]
     pub fn controller(mut self, controller: impl Into<String>) -> Self {
         self.controllers.push(controller.into());
@@ -50,8 +50,8 @@ impl Builder {
         self
     }
 
-    /// Starts the control plane and waits until it can be used: the API server is ready, and the `default` namespace
-    /// has the service account that pods need.
+    /// Starts the control plane and waits until it can be used: the components are ready, and every namespace has the
+    /// service account and the ConfigMap that pods need.
     ///
     /// # Errors
     /// When the programs cannot be built or a component does not become ready; the error shows the end of its log.
@@ -66,7 +66,7 @@ impl Builder {
         if self.scheduler {
             plane.start_component(Component::Scheduler).await?;
         }
-        plane.usable().await?;
+        plane.settled().await?;
         Ok(plane)
     }
 

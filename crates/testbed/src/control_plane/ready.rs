@@ -1,9 +1,11 @@
 //! When a component is ready, and what is said when it does not get there.
 
+use std::collections::BTreeSet;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::ServiceAccount;
+use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
+use kube::api::ListParams;
 use kube::{Api, Client};
 
 use super::commands::{Component, etcd_socket};
@@ -11,6 +13,8 @@ use super::{ADMIN, ControlPlane, url};
 use crate::supervisor::Status;
 use crate::{Error, Result, kubeconfig};
 
+/// The namespaces that every cluster has.
+const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// How long one answer may take before the question is asked anew.
@@ -41,20 +45,34 @@ impl ControlPlane {
         }
     }
 
-    /// Waits until pods can be made in the `default` namespace.
-    pub(super) async fn usable(&self) -> Result<()> {
-        let accounts: Api<ServiceAccount> = Api::namespaced(self.client(), "default");
-        self.until(
-            Component::ControllerManager,
-            "the default service account",
-            async || {
-                accounts
-                    .get("default")
-                    .await
-                    .map(drop)
-                    .map_err(|error| error.to_string())
-            },
-        )
+    /// Waits until every namespace of a new cluster is there and has what pods need, so that the controllers are at
+    /// rest and every write from now on is somebody's doing.
+    pub(super) async fn settled(&self) -> Result<()> {
+        let accounts: Api<ServiceAccount> = Api::all(self.client());
+        let maps: Api<ConfigMap> = Api::all(self.client());
+        let named = |name: &str| ListParams::default().fields(&format!("metadata.name={name}"));
+        self.until(Component::ControllerManager, "a new cluster's namespaces", async || {
+            let accounts = accounts
+                .list(&named("default"))
+                .await
+                .map_err(|error| error.to_string())?;
+            let maps = maps
+                .list(&named("kube-root-ca.crt"))
+                .await
+                .map_err(|error| error.to_string())?;
+            let accounts: BTreeSet<_> = accounts
+                .iter()
+                .filter_map(|it| it.metadata.namespace.as_deref())
+                .collect();
+            let maps: BTreeSet<_> = maps.iter().filter_map(|it| it.metadata.namespace.as_deref()).collect();
+            match NAMESPACES
+                .iter()
+                .find(|name| !accounts.contains(*name) || !maps.contains(*name))
+            {
+                Some(name) => Err(format!("{name} is not complete")),
+                None => Ok(()),
+            }
+        })
         .await
     }
 
