@@ -40,6 +40,9 @@ pub const INJECTOR_TARGET_PATH: &str = "/target";
 /// The preload library of the injector delivery, as seen by the application.
 pub const INJECTOR_PRELOAD: &str = "/opt/lumigo/injector/lumigo_injector.so";
 
+/// Where the node agent's device plugin mounts the agents in an application container.
+pub const DEVICE_MOUNT_PATH: &str = "/var/odigos";
+
 /// The preload library of the device delivery, as seen by the application. The device plugin mounts it and sets
 /// `LD_PRELOAD`; a literal of the manifest wins over that, so there the path is chained in the template.
 pub const DEVICE_PRELOAD: &str = "/var/odigos/injector/injector.so";
