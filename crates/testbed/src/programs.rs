@@ -53,3 +53,12 @@ pub(crate) fn supervise() -> Result<PathBuf> {
         .build()?
         .join("supervise"))
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_version_told_is_the_one_that_the_module_pins() {
+        let module = include_str!("../../../tools/kubernetes/go.mod");
+        assert!(module.contains(&format!("k8s.io/kubernetes {}\n", super::KUBERNETES_VERSION)));
+    }
+}

@@ -1,12 +1,15 @@
 //! What a control plane of the test bed does, against the real programs.
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::PermissionsExt as _;
+use std::time::{Duration, Instant};
 
 use epiphyte_testbed::{ADMIN, Component, ControlPlane, FakeNode};
 use futures::{StreamExt as _, TryStreamExt as _};
-use k8s_openapi::api::core::v1::{ConfigMap, Namespace};
+use k8s_openapi::api::core::v1::{ConfigMap, Namespace, Node, Pod};
 use kube::Api;
-use kube::api::{ObjectMeta, PostParams};
+use kube::api::{ListParams, ObjectMeta, PostParams};
 
 fn config_map(name: &str) -> ConfigMap {
     ConfigMap {
@@ -28,9 +31,7 @@ async fn create(plane: &ControlPlane, name: &str) {
 
 #[tokio::test]
 async fn a_control_plane_serves_clients_kubeconfigs_and_kubectl() {
-    let started = std::time::Instant::now();
     let plane = ControlPlane::start().await.expect("start");
-    println!("started in {:?}", started.elapsed());
     let namespaces: Api<Namespace> = Api::all(plane.client());
     assert!(namespaces.get("default").await.is_ok());
 
@@ -46,7 +47,6 @@ async fn a_control_plane_serves_clients_kubeconfigs_and_kubectl() {
         String::from_utf8_lossy(&output.stderr)
     );
 
-    use std::os::unix::fs::PermissionsExt as _;
     let mode = std::fs::metadata(plane.kubeconfig())
         .expect("kubeconfig")
         .permissions()
@@ -128,11 +128,12 @@ async fn the_audit_log_tells_who_wrote_what() {
         .writes_since(mark)
         .expect("read")
         .into_iter()
-        .filter(|e| e.is_about("configmaps"))
+        .filter(|entry| entry.object_ref.as_ref().is_some_and(|object| object.name == "told"))
         .collect();
     assert_eq!(writes.len(), 1, "{writes:?}");
     let write = &writes[0];
     let object = write.object_ref.as_ref().expect("is about an object");
+    assert!(write.is_about("configmaps"));
     assert_eq!((write.verb.as_str(), write.user.username.as_str()), ("create", "jane"));
     assert_eq!((object.namespace.as_str(), object.name.as_str()), ("default", "told"));
     assert!(write.user_agent.starts_with("kubectl/v1.34.4"), "{}", write.user_agent);
@@ -159,7 +160,7 @@ async fn following_the_audit_log_gives_what_was_there_and_what_comes() {
         .follow(mark)
         .try_filter(|entry| std::future::ready(entry.is_write() && entry.user.username == ADMIN));
     let mut follow = std::pin::pin!(follow);
-    let deadline = std::time::Duration::from_secs(30);
+    let deadline = Duration::from_secs(30);
     for name in ["before", "after"] {
         if name == "after" {
             create(&plane, name).await;
@@ -184,7 +185,7 @@ async fn a_fake_node_offers_what_it_is_told_to_and_no_longer_once_told_otherwise
         .create_node(&node.clone().offers(device, "100"))
         .await
         .expect("create");
-    let allocatable = |node: &k8s_openapi::api::core::v1::Node| {
+    let allocatable = |node: &Node| {
         node.status
             .clone()
             .and_then(|s| s.allocatable)
@@ -205,4 +206,37 @@ async fn a_fake_node_offers_what_it_is_told_to_and_no_longer_once_told_otherwise
     assert_eq!(taints, ["dedicated"]);
     let there = plane.update_node(&node.ready(false)).await.expect("update");
     assert_eq!(allocatable(&there), None);
+}
+
+#[tokio::test]
+async fn controllers_and_scheduler_bring_the_pod_of_a_deployment_to_a_fake_node() {
+    let plane = ControlPlane::builder()
+        .with_scheduler(true)
+        .start()
+        .await
+        .expect("start");
+    plane.create_node(&FakeNode::new("one")).await.expect("create a node");
+    let create = ["create", "deployment", "web", "--image=none.invalid/web"];
+    assert!(
+        plane
+            .kubectl()
+            .args(create)
+            .output()
+            .expect("run kubectl")
+            .status
+            .success()
+    );
+
+    let pods: Api<Pod> = Api::namespaced(plane.client(), "default");
+    let web = ListParams::default().labels("app=web");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    loop {
+        let list = pods.list(&web).await.expect("list pods");
+        let node = list.items.first().and_then(|pod| pod.spec.as_ref()?.node_name.clone());
+        if node.as_deref() == Some("one") {
+            break;
+        }
+        assert!(Instant::now() < deadline, "not in time: {list:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

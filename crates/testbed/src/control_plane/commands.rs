@@ -154,6 +154,9 @@ impl Setup<'_> {
             format!("--kubeconfig={}", self.path(file::CONTROLLER_MANAGER_KUBECONFIG)),
             format!("--controllers={}", controllers.join(",")),
             "--leader-elect=false".to_owned(),
+            // The default of 20 a second is what a start would mostly wait for.
+            "--kube-api-qps=1000".to_owned(),
+            "--kube-api-burst=2000".to_owned(),
             // Each controller under its own name, as in a normal cluster.
             "--use-service-account-credentials".to_owned(),
             format!("--service-account-private-key-file={}", self.path(file::TOKEN_KEY)),

@@ -71,12 +71,15 @@ impl GoProgram {
     /// # Errors
     /// When Go is missing, the module does not build, or the cache cannot be written.
     pub fn build(&self) -> Result<PathBuf> {
-        let cache = cache_folder()?;
+        self.build_in(&cache_folder()?)
+    }
+
+    fn build_in(&self, cache: &Path) -> Result<PathBuf> {
         let entry = cache.join(format!("{}-{}", self.output, self.key()?));
         if entry.exists() {
             return Ok(entry);
         }
-        fs::create_dir_all(&cache).map_err(Error::file("create", &cache))?;
+        fs::create_dir_all(cache).map_err(Error::file("create", cache))?;
         let path = cache.join(format!("{}.lock", self.output));
         let lock = File::create(&path).map_err(Error::file("create", &path))?;
         match lock.try_lock() {
@@ -90,7 +93,7 @@ impl GoProgram {
         }
         // Whoever held the lock may have built it.
         if !entry.exists() {
-            self.compile(&cache, &entry)?;
+            self.compile(cache, &entry)?;
         }
         Ok(entry)
     }
@@ -234,4 +237,49 @@ fn cache_folder() -> Result<PathBuf> {
         .or_else(|| variable("HOME").map(|base| under(base, ".cache/epiphyte")))
         .map(|folder| folder.join("programs"))
         .ok_or(Error::NoCacheFolder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(module: &Path, text: &str) {
+        fs::write(module.join("go.mod"), "module example\n\ngo 1.24.0\n").unwrap();
+        let source = format!("package main\n\nfunc main() {{ print({text:?}) }}\n");
+        fs::write(module.join("main.go"), source).unwrap();
+    }
+
+    #[test]
+    fn a_program_is_built_once_for_each_content_and_answers_to_all_its_names() {
+        let (module, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let program = GoProgram::new(module.path(), "hello").links(["other-name"]);
+        write(module.path(), "one");
+        let one = program.build_in(cache.path()).unwrap();
+        let built = fs::metadata(one.join("hello")).unwrap().modified().unwrap();
+        assert_eq!(program.build_in(cache.path()).unwrap(), one);
+        assert_eq!(fs::metadata(one.join("hello")).unwrap().modified().unwrap(), built);
+
+        write(module.path(), "two");
+        let two = program.build_in(cache.path()).unwrap();
+        assert_ne!(one, two);
+        for (entry, said) in [(one, "one"), (two, "two")] {
+            let output = Command::new(entry.join("other-name")).output().unwrap();
+            assert_eq!(String::from_utf8(output.stderr).unwrap(), said);
+        }
+    }
+
+    #[test]
+    fn what_does_not_compile_says_why_and_leaves_no_entry() {
+        let (module, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        write(module.path(), "one");
+        fs::write(
+            module.path().join("broken.go"),
+            "package main\n\nvar x = undefinedName\n",
+        )
+        .unwrap();
+        let program = GoProgram::new(module.path(), "hello");
+        let error = program.build_in(cache.path()).unwrap_err().to_string();
+        assert!(error.contains("undefinedName"), "{error}");
+        assert!(!cache.path().join(format!("hello-{}", program.key().unwrap())).exists());
+    }
 }
