@@ -185,7 +185,9 @@ reasons! {
         => "Set `spec.tracing.injection.enabled` of the Lumigo."
     ExistedBeforeLumigo Info "The workload was there before the Lumigo, which leaves such workloads as they are."
         => "Create the workload anew, or set `spec.tracing.injection.injectLumigoIntoExistingResourcesOnCreation`."
-    KeptAfterLumigo Info "The Lumigo is gone and asked for its injections to stay."
+    LumigoBeingDeleted Info "The namespace's Lumigo is being deleted and no longer turns injection on."
+        => ""
+    KeptAfterLumigo Info "The Lumigo is gone, or about to go, and asked for its injections to stay."
         => "Label the workload with `lumigo.auto-trace: \"false\"` to take the injection off."
 
     // Outcomes.
@@ -225,10 +227,50 @@ impl Reason {
     /// The table of the manual, in Markdown.
     pub fn table() -> String {
         let rows = Self::ALL.iter().map(|reason| {
-            format!("| `{reason}` | {} | {} | {} |\n", reason.severity(), reason.sentence(), reason.next_step())
+            format!(
+                "| `{reason}` | {} | {} | {} |\n",
+                reason.severity(),
+                reason.sentence(),
+                reason.next_step()
+            )
         });
         std::iter::once("| reason | severity | what it says | what to do |\n|---|---|---|---|\n".to_owned())
             .chain(rows)
             .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::{Reason, Severity};
+
+    #[test]
+    fn every_warning_says_what_to_do_next() {
+        let silent = |reason: &&Reason| reason.severity() == Severity::Warning && reason.next_step().is_empty();
+        assert_eq!(Reason::ALL.iter().find(silent), None);
+    }
+
+    #[test]
+    fn codes_are_unique() {
+        let codes: BTreeSet<_> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        assert_eq!(codes.len(), Reason::ALL.len());
+    }
+
+    #[test]
+    fn every_sentence_and_every_next_step_is_a_sentence() {
+        for reason in Reason::ALL {
+            assert!(reason.sentence().ends_with('.'), "{reason}");
+            assert!(
+                reason.next_step().is_empty() || reason.next_step().ends_with('.'),
+                "{reason}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_table_has_a_row_for_every_reason() {
+        assert_eq!(Reason::table().lines().count(), Reason::ALL.len() + 2);
     }
 }

@@ -14,6 +14,18 @@ impl DeviceSet {
         self.0 & Self::bit(device) != 0
     }
 
+    /// What is in either set.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// What is in both sets.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     fn bit(device: Device) -> u8 {
         1 << device as u8
     }

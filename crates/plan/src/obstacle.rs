@@ -15,8 +15,8 @@ pub fn obstacle(pod: &Pod, container: &Container, instrument: Instrument) -> Opt
         Instrument::Injector => (true, Variables::ALL, container.mounts_over_injector),
     };
     let foreign_parts = pod.volume == Part::Foreign || pod.init_container == Part::Foreign;
-    let names_our_library =
-        (preload.ends_with_injector && !container.injected) || (preload.ends_with_device && container.devices.is_empty());
+    let names_our_library = (preload.ends_with_injector && !container.injected)
+        || (preload.ends_with_device && container.devices.is_empty());
 
     if instrument == Instrument::Injector && foreign_parts {
         Some(Reason::VolumeTaken)

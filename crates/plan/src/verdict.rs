@@ -2,7 +2,7 @@
 
 use epiphyte_api::{Device, Reason};
 
-use crate::Finding;
+use crate::{Container, Finding};
 
 /// How the agent files and their activation reach a container.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -66,9 +66,22 @@ pub struct ContainerVerdict {
 }
 
 impl ContainerVerdict {
+    /// The verdict of a container, from what was found on the way and what settled it.
+    pub(crate) fn new(container: &Container, mut findings: Vec<Finding>, decision: Decision, settled: Finding) -> Self {
+        findings.push(settled);
+        Self {
+            name: container.name.clone(),
+            decision,
+            findings,
+        }
+    }
+
     /// The finding that settled the decision.
     pub fn settled_by(&self) -> Finding {
-        self.findings.last().cloned().unwrap_or_else(|| Reason::NotMarked.into())
+        self.findings
+            .last()
+            .cloned()
+            .unwrap_or_else(|| Reason::NotMarked.into())
     }
 }
 
@@ -119,6 +132,9 @@ impl Verdict {
 
     /// The decision about a container, by name; *off* for a container that was not there when the verdict was made.
     pub fn decision(&self, container: &str) -> Decision {
-        self.containers.iter().find(|verdict| &*verdict.name == container).map_or(Decision::Off, |verdict| verdict.decision)
+        self.containers
+            .iter()
+            .find(|verdict| &*verdict.name == container)
+            .map_or(Decision::Off, |verdict| verdict.decision)
     }
 }

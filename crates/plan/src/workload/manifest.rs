@@ -210,16 +210,20 @@ looked_at!(VariableName, "the name of a variable", |name: &str| {
 struct PreloadValue {
     ends_with_injector: bool,
     ends_with_device: bool,
+    ours_alone: bool,
     elsewhere: bool,
 }
 
 looked_at!(PreloadValue, "the value of a variable as a string", |value: &str| {
-    let (before_injector, before_device) =
-        (strip_library(value, names::INJECTOR_PRELOAD), strip_library(value, names::DEVICE_PRELOAD));
+    let (before_injector, before_device) = (
+        strip_library(value, names::INJECTOR_PRELOAD),
+        strip_library(value, names::DEVICE_PRELOAD),
+    );
     let rest = before_injector.or(before_device).unwrap_or(value);
     PreloadValue {
         ends_with_injector: before_injector.is_some(),
         ends_with_device: before_device.is_some(),
+        ours_alone: before_injector.or(before_device).is_some() && rest.is_empty(),
         elsewhere: rest.contains(names::INJECTOR_PRELOAD) || rest.contains(names::DEVICE_PRELOAD),
     }
 });
@@ -238,7 +242,11 @@ enum VolumeName {
 }
 
 looked_at!(VolumeName, "the name of a volume", |name: &str| {
-    if name == names::INJECTOR_NAME { VolumeName::Injector } else { VolumeName::Other }
+    if name == names::INJECTOR_NAME {
+        VolumeName::Injector
+    } else {
+        VolumeName::Other
+    }
 });
 
 #[derive(Clone, Copy, Default)]
@@ -302,13 +310,19 @@ impl Manifest {
         let spec = spec.unwrap_or_default();
         let replacement = replacement(kind, &spec);
         let template = match kind {
-            WorkloadKind::CronJob => spec.job_template.and_then(|job| job.spec).and_then(|spec| spec.template),
+            WorkloadKind::CronJob => spec
+                .job_template
+                .and_then(|job| job.spec)
+                .and_then(|spec| spec.template),
             _ => spec.template,
         };
-        let pod = template.and_then(|template| template.spec).map_or_else(Pod::default, pod);
+        let pod = template
+            .and_then(|template| template.spec)
+            .map_or_else(Pod::default, pod);
         let annotations = metadata.annotations;
-        let (instrument, delivery) =
-            annotations.map_or((None, None), |annotations| (annotations.instrument, annotations.delivery));
+        let (instrument, delivery) = annotations.map_or((None, None), |annotations| {
+            (annotations.instrument, annotations.delivery)
+        });
         Workload {
             kind,
             namespace: metadata.namespace,
@@ -318,9 +332,17 @@ impl Manifest {
             generation: metadata.generation.unwrap_or_default(),
             created: metadata.creation_timestamp,
             deleting: metadata.deletion_timestamp.is_some(),
-            controlled: metadata.owner_references.into_iter().flatten().any(|owner| owner.controller == Some(true)),
+            controlled: metadata
+                .owner_references
+                .into_iter()
+                .flatten()
+                .any(|owner| owner.controller == Some(true)),
             annotation: instrument.as_deref().map(Annotation::from),
-            label: metadata.labels.and_then(|labels| labels.auto_trace).as_deref().map(AutoTraceLabel::from),
+            label: metadata
+                .labels
+                .and_then(|labels| labels.auto_trace)
+                .as_deref()
+                .map(AutoTraceLabel::from),
             delivery: delivery.as_deref().map(DeliveryMark::from),
             replacement,
             pod,
@@ -342,7 +364,11 @@ fn replacement(kind: WorkloadKind, spec: &Spec) -> Replacement {
         WorkloadKind::DaemonSet => on_delete,
         WorkloadKind::StatefulSet => on_delete || partition,
     };
-    if manual { Replacement::Manual } else { Replacement::Rollout }
+    if manual {
+        Replacement::Manual
+    } else {
+        Replacement::Rollout
+    }
 }
 
 fn pod(spec: PodSpec) -> Pod {
@@ -354,10 +380,16 @@ fn pod(spec: PodSpec) -> Pod {
         selector.get(key).or_else(|| selector.get(older)).cloned()
     };
     Pod {
-        containers: containers.into_iter().map(|manifest| container(manifest, volume)).collect(),
+        containers: containers
+            .into_iter()
+            .map(|manifest| container(manifest, volume))
+            .collect(),
         volume,
         init_container,
-        os: spec.os.and_then(|os| os.name).or_else(|| selected("kubernetes.io/os", "beta.kubernetes.io/os")),
+        os: spec
+            .os
+            .and_then(|os| os.name)
+            .or_else(|| selected("kubernetes.io/os", "beta.kubernetes.io/os")),
         arch: selected("kubernetes.io/arch", "beta.kubernetes.io/arch"),
         scheduling: scheduling(spec.node_name, spec.node_selector, spec.affinity, spec.tolerations),
     }
@@ -372,7 +404,11 @@ fn parts(containers: &[ContainerManifest], init_containers: &[InitContainer], vo
     let init = init_containers.iter().find(|init| &*init.name == names::INJECTOR_NAME);
     let init_fills = init.is_some_and(|init| mounts(init.volume_mounts.as_deref()).next().is_some());
 
-    let in_containers = || containers.iter().flat_map(|container| mounts(container.volume_mounts.as_deref()));
+    let in_containers = || {
+        containers
+            .iter()
+            .flat_map(|container| mounts(container.volume_mounts.as_deref()))
+    };
     let in_other_inits = init_containers
         .iter()
         .filter(|init| &*init.name != names::INJECTOR_NAME)
@@ -397,14 +433,16 @@ fn parts(containers: &[ContainerManifest], init_containers: &[InitContainer], vo
 
 /// The mounts of the volume under our name.
 fn mounts(mounts: Option<&[Mount]>) -> impl Iterator<Item = &Mount> {
-    mounts.unwrap_or_default().iter().filter(|mount| mount.name == VolumeName::Injector)
+    mounts
+        .unwrap_or_default()
+        .iter()
+        .filter(|mount| mount.name == VolumeName::Injector)
 }
 
 fn container(manifest: ContainerManifest, volume: Part) -> Container {
     let all_mounts = manifest.volume_mounts.as_deref().unwrap_or_default();
-    let is_ours = |mount: &Mount| {
-        volume != Part::Foreign && mount.name == VolumeName::Injector && mount.mount_path.is_injector
-    };
+    let is_ours =
+        |mount: &Mount| volume != Part::Foreign && mount.name == VolumeName::Injector && mount.mount_path.is_injector;
     let env = manifest.env.as_deref().unwrap_or_default();
     let devices: BTreeSet<Box<str>> = manifest
         .resources
@@ -419,18 +457,25 @@ fn container(manifest: ContainerManifest, volume: Part) -> Container {
         devices: devices.into_iter().collect(),
         injected: all_mounts.iter().any(is_ours),
         preload: preload(env),
-        variables: env.iter().fold(Variables::default(), |set, variable| match variable.name {
-            VariableName::Ours(ours) => set.with(ours),
-            VariableName::Preload | VariableName::Other => set,
-        }),
-        mounts_over_injector: all_mounts.iter().any(|mount| mount.mount_path.over_injector && !is_ours(mount)),
+        variables: env
+            .iter()
+            .fold(Variables::default(), |set, variable| match variable.name {
+                VariableName::Ours(ours) => set.with(ours),
+                VariableName::Preload | VariableName::Other => set,
+            }),
+        mounts_over_injector: all_mounts
+            .iter()
+            .any(|mount| mount.mount_path.over_injector && !is_ours(mount)),
         mounts_over_device: all_mounts.iter().any(|mount| mount.mount_path.over_device),
     }
 }
 
 fn preload(env: &[EnvVar]) -> Preload {
     let mut preload = Preload::default();
-    for variable in env.iter().filter(|variable| matches!(variable.name, VariableName::Preload)) {
+    for variable in env
+        .iter()
+        .filter(|variable| matches!(variable.name, VariableName::Preload))
+    {
         let ambiguous = preload.source != PreloadSource::Unset || variable.value.elsewhere;
         preload = Preload {
             source: match (ambiguous, &variable.value_from) {
@@ -440,6 +485,7 @@ fn preload(env: &[EnvVar]) -> Preload {
             },
             ends_with_injector: variable.value.ends_with_injector,
             ends_with_device: variable.value.ends_with_device,
+            ours_alone: variable.value.ours_alone,
         };
     }
     preload

@@ -117,6 +117,8 @@ pub struct Preload {
     pub ends_with_injector: bool,
     /// Whether the value ends with the device delivery's library.
     pub ends_with_device: bool,
+    /// Whether the value is one of our libraries and nothing else: it hides what image or `envFrom` may say.
+    pub ours_alone: bool,
 }
 
 /// Where the value of `LD_PRELOAD` comes from.
