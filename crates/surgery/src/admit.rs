@@ -1,0 +1,128 @@
+//! Brings a workload to its verdict while a write is under admission.
+
+use epiphyte_api::WorkloadKind;
+use epiphyte_plan::{Container, Decision, Pod, Verdict};
+use json_patch::Patch;
+use serde_json::Value;
+
+use crate::editor::Editor;
+use crate::graft::{Shared, instruments};
+use crate::restore::{CARRIER, bare_template};
+use crate::wish::{Before, Wish, bare_view, carry_out, unless_refused};
+use crate::{Operation, Rendering, Unreadable, normal_form, operate, pod, read};
+
+/// Brings a workload to its verdict while it is created (`old` is `None`) or updated.
+///
+/// An update must not roll a workload by surprise: where its own template is as it was and the verdict still says of each
+/// container what is on already, our parts are taken over from the old object as they were. Otherwise they are made anew.
+/// *Keep* means what the old object had; on creation, what the new one has.
+///
+/// # Errors
+/// One of the objects cannot be read as a workload; both are left as they are.
+pub fn admit(
+    kind: WorkloadKind,
+    new: &mut Value,
+    old: Option<&Value>,
+    verdict: &Verdict,
+    rendering: &Rendering,
+) -> Result<Operation, Unreadable> {
+    let Some(old) = old else {
+        return operate(kind, new, verdict, rendering);
+    };
+    let (before, after) = (read(kind, old)?.pod, read(kind, new)?.pod);
+    let before = Before {
+        object: old,
+        view: &before,
+    };
+    let bare = bare_view(kind, new, &after)?;
+
+    let mut refused = Vec::new();
+    let wishes: Vec<Wish<'_>> = bare
+        .containers
+        .iter()
+        .map(|container| {
+            match (
+                verdict.decision(&container.name),
+                before.container(kind, &container.name),
+            ) {
+                (Decision::On(instrument), _) => {
+                    unless_refused(Wish::Anew(instrument), [instrument], (&bare, container), &mut refused)
+                }
+                (Decision::Keep, Some((view, manifest))) if view.is_ours() => unless_refused(
+                    Wish::AsBefore(view, manifest),
+                    instruments(view),
+                    (&bare, container),
+                    &mut refused,
+                ),
+                (Decision::Keep | Decision::Off, _) => Wish::Bare,
+            }
+        })
+        .collect();
+
+    let patch = if before.fulfils(&after, &wishes) && before.has_the_same_bare_template(kind, new, &after) {
+        take_over(kind, new, &before)
+    } else {
+        carry_out(kind, new, &after, &wishes, rendering, Some(&before))
+    };
+    Ok(Operation { patch, refused })
+}
+
+impl<'a> Before<'a> {
+    fn container(&self, kind: WorkloadKind, name: &str) -> Option<(&'a Container, &'a Value)> {
+        let position = self
+            .view
+            .containers
+            .iter()
+            .position(|container| &*container.name == name)?;
+        let manifest = self
+            .object
+            .pointer(kind.template_pointer())?
+            .get("spec")?
+            .get("containers")?
+            .get(position)?;
+        Some((self.view.containers.get(position)?, manifest))
+    }
+
+    /// Whether each container had already what is wished, and there is something of ours to take over.
+    fn fulfils(&self, after: &Pod, wishes: &[Wish<'_>]) -> bool {
+        let mut containers = after.containers.iter().zip(wishes);
+        let was_as_wished = |(container, wish): (&Container, &Wish<'_>)| {
+            let before = self.view.container(&container.name);
+            match wish {
+                Wish::Bare => !before.is_some_and(Container::is_ours),
+                Wish::Anew(wanted) => before.and_then(|before| self.view.instrument(before)) == Some(*wanted),
+                Wish::AsBefore(..) | Wish::Leave => true,
+            }
+        };
+        self.view.containers.iter().any(Container::is_ours) && containers.all(was_as_wished)
+    }
+
+    fn has_the_same_bare_template(&self, kind: WorkloadKind, new: &Value, after: &Pod) -> bool {
+        let template = kind.template_pointer();
+        if self.object.pointer(template) == new.pointer(template) {
+            return true;
+        }
+        let [before, after] = [(self.object, self.view), (new, after)].map(|(object, view)| {
+            let mut bare = bare_template(kind, object, view);
+            normal_form(CARRIER, &mut bare);
+            bare
+        });
+        before == after
+    }
+}
+
+/// Gives the new object the template of the old one, which differs in our parts only, and its version label.
+fn take_over(kind: WorkloadKind, new: &mut Value, before: &Before<'_>) -> Patch {
+    let template = pod::template_path(kind);
+    let mut editor = Editor::new(new);
+    if let Some(old) = before.object.pointer(template.as_str()) {
+        editor.turn_into(&template, old);
+    }
+    let labels = Shared {
+        volume: None,
+        init_container: None,
+        ..Shared::taken(kind, before.view, before.object)
+    };
+    pod::set(&mut editor, kind, &labels);
+    editor.into_patch()
+}
