@@ -304,6 +304,11 @@ impl<'de> Deserialize<'de> for Devices {
 }
 
 impl Manifest {
+    /// Resource version of the object; empty for one that is not stored.
+    pub fn resource_version(&self) -> &str {
+        &self.metadata.resource_version
+    }
+
     /// The workload that the manifest describes, read as one of the given kind.
     pub fn into_workload(self, kind: WorkloadKind) -> Workload {
         let Self { metadata, spec } = self;
