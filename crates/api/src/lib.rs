@@ -1,6 +1,10 @@
 //! The vocabulary of Epiphyte: custom resources, well-known names and reason codes. No I/O.
 //!
 //! Everything that another program can see of Epiphyte by its spelling stands here and nowhere else.
+#![expect(
+    clippy::duplicated_attributes,
+    reason = "printer columns of one type are no duplicates"
+)]
 
 mod collectors_group;
 mod crds;
@@ -23,7 +27,8 @@ pub use instrumented_application::{
 pub use kind::WorkloadKind;
 pub use language::Language;
 pub use lumigo::{
-    Infrastructure, Injection, InstrumentedResource, KubeEvents, Logging, Lumigo, LumigoSpec, LumigoStatus, LumigoToken, SecretKeyRef, Tracing,
+    Infrastructure, Injection, InstrumentedResource, KubeEvents, Logging, Lumigo, LumigoSpec, LumigoStatus,
+    LumigoToken, SecretKeyRef, Tracing,
 };
 pub use reason::{Reason, Severity};
 pub use source::{Source, SourceSpec, SourceWorkload};

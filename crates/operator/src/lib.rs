@@ -1,1 +1,196 @@
-//! Placeholder.
+//! The operator: watches into an index, verdicts out of it, writes of the leader, and the webhook.
+//!
+//! Data flows one way: `watch` puts what the cluster says into the `index`; `decide` plans again what has changed and
+//! queues what is due; `write` and `details`, on the leader only, carry it out. The webhook (`admission`) reads the same
+//! index on every replica. This file is the only place where they are wired.
+
+mod admin;
+pub mod admission;
+mod decide;
+mod details;
+mod failure;
+pub mod index;
+mod leadership;
+mod metrics;
+mod queue;
+mod reload;
+pub mod settings;
+mod sources;
+mod synced;
+mod watch;
+mod workloads;
+mod write;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use kube::Client;
+use parking_lot::RwLock;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+pub use details::instrumented;
+
+use crate::decide::{Dirty, Queues};
+use crate::leadership::Leadership;
+use crate::metrics::Metrics;
+use crate::queue::Queue;
+use crate::settings::{Settings, SettingsError};
+use crate::synced::Synced;
+
+/// The index, as watches, planning and the webhook share it. Never held over an await.
+pub type SharedIndex = Arc<RwLock<index::Index>>;
+
+/// How long writes and admissions under way may take after the operator was told to stop.
+const STOP_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How the operator is run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The system namespace: collectors, lease and certificate are there, and it is never instrumented.
+    pub namespace: String,
+    /// Name of this replica in the election; no other may have it.
+    pub identity: String,
+    /// The settings file; defaults without one.
+    pub config: Option<PathBuf>,
+    /// Where health and metrics are served.
+    pub admin_listen: SocketAddr,
+}
+
+/// The operator cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum OperatorError {
+    /// The settings file is wrong at the start.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The address for health and metrics cannot be had.
+    #[error("cannot listen on {address} for health and metrics")]
+    Admin {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The election cannot be joined.
+    #[error("cannot take part in the election of the replica that writes")]
+    Election(#[from] kube_lease_manager::LeaseManagerError),
+    /// A part that must not end has ended.
+    #[error("{0} ended unexpectedly")]
+    Ended(&'static str),
+}
+
+/// Runs the operator until told to stop.
+///
+/// # Errors
+/// What it cannot start without is missing, or a part of it ended. A cluster that cannot be reached, a missing
+/// CustomResourceDefinition or a missing right is no error: they are told and waited for.
+pub async fn run(client: Client, options: Options, shutdown: CancellationToken) -> Result<(), OperatorError> {
+    let initial = options.config.as_deref().map_or_else(|| Ok(Settings::default()), Settings::from_file)?;
+    let index: SharedIndex = Arc::new(RwLock::new(index::Index::new(&initial, &options.namespace)));
+    let (metrics, dirty, synced) = (Metrics::new(), Dirty::default(), Synced::new());
+    let queues = Queues { surgery: Queue::new(), reports: Queue::new() };
+    let election = initial.leader_election.clone();
+    let (settings, _) = tokio::sync::watch::channel(initial);
+
+    let address = options.admin_listen;
+    let admin = admin::bind(address).await.map_err(|source| OperatorError::Admin { address, source })?;
+    let mut background = JoinSet::new();
+    let (served, stop) = (metrics.clone(), CancellationToken::new());
+    let admin_synced = synced.clone();
+    let admin_stop = stop.clone();
+    background.spawn(async move {
+        if let Err(error) = admin::serve(admin, served, admin_synced, admin_stop).await {
+            warn!(%error, "health and metrics are no longer served");
+        }
+    });
+
+    let sink = watch::Sink {
+        index: Arc::clone(&index),
+        dirty: dirty.clone(),
+        synced: synced.clone(),
+        metrics: metrics.clone(),
+    };
+    let watches = watch::start(&client, &options.namespace, &sink);
+    background.spawn(configure(Arc::clone(&index), dirty.clone(), settings.subscribe()));
+    if let Some(path) = options.config.clone() {
+        background.spawn(reload::run(path, settings.clone(), metrics.clone()));
+    }
+
+    let mut leadership = Leadership::join(client.clone(), &options.namespace, &options.identity, &election).await?;
+    // Writers lead only once everything is known: half a picture would take devices off.
+    let (leads, writes) = tokio::sync::watch::channel(false);
+    background.spawn(lead(leadership.leads.clone(), synced.clone(), leads, metrics.clone()));
+
+    let events = write::Events::new(client.clone());
+    background.spawn(decide::run(Arc::clone(&index), dirty, queues.clone(), writes.clone()));
+    background.spawn(sources::run(Arc::clone(&index), events.clone(), writes.clone()));
+    let mut writers = write::Writer {
+        index: Arc::clone(&index),
+        queue: queues.surgery,
+        workloads: workloads::Workloads::new(client.clone()),
+        events: events.clone(),
+        leader: writes.clone(),
+        metrics: metrics.clone(),
+    }
+    .start(&shutdown);
+    let mut keepers =
+        details::Keeper { index, queue: queues.reports, client, events, leader: writes, metrics }.start(&shutdown);
+
+    info!(namespace = options.namespace, "the operator runs");
+    let ended = tokio::select! {
+        () = shutdown.cancelled() => Ok(()),
+        () = leadership.ended() => Err(OperatorError::Ended("the election")),
+    };
+    info!("stopping");
+    shutdown.cancel();
+    drop(watches);
+    let finish = async {
+        while writers.join_next().await.is_some() {}
+        while keepers.join_next().await.is_some() {}
+    };
+    if tokio::time::timeout(STOP_DEADLINE, finish).await.is_err() {
+        warn!("gave up on work that was still under way");
+    }
+    stop.cancel();
+    background.shutdown().await;
+    drop((writers, keepers));
+    if tokio::time::timeout(STOP_DEADLINE, leadership.leave()).await.is_err() {
+        warn!("cannot give the lease back; it runs out by itself");
+    }
+    ended
+}
+
+/// Hands changed settings to the index.
+async fn configure(index: SharedIndex, dirty: Dirty, mut settings: tokio::sync::watch::Receiver<Settings>) {
+    while settings.changed().await.is_ok() {
+        let settings = settings.borrow_and_update().clone();
+        let change = index.write().configure(&settings, Timestamp::now());
+        dirty.mark(change);
+    }
+}
+
+/// Tells writers that they lead: while the lease is held, once every first list is in.
+async fn lead(
+    mut held: tokio::sync::watch::Receiver<bool>,
+    synced: Synced,
+    leads: tokio::sync::watch::Sender<bool>,
+    metrics: Metrics,
+) {
+    synced.ready().await;
+    info!("every list is in");
+    loop {
+        let holds = *held.borrow_and_update();
+        metrics.leader.set(i64::from(holds));
+        if leads.send_replace(holds) != holds {
+            info!(leader = holds, "{}", if holds { "this replica writes" } else { "another replica writes" });
+        }
+        if held.changed().await.is_err() {
+            leads.send_replace(false);
+            return;
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! `epiphyte operator`: runs the operator, in a cluster or beside one.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use crate::{cluster, logs};
+
+/// Run the operator: it adds and removes instrumentation as marks, runtime details and collectors say.
+///
+/// Runs in a pod, or anywhere with a kubeconfig: then give --webhook-url, by which the API server reaches this machine.
+#[derive(Args)]
+pub(crate) struct Arguments {
+    /// The system namespace: collectors, lease and certificate are there, and it is never instrumented.
+    #[arg(long, env = "EPIPHYTE_NAMESPACE", default_value = "odigos-system")]
+    namespace: String,
+    /// Settings file (YAML); a change of it takes effect without a restart.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Address for /healthz, /readyz and /metrics.
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8081")]
+    admin_listen: SocketAddr,
+    #[command(flatten)]
+    logs: logs::LogArguments,
+}
+
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
+    logs::start(&arguments.logs)?;
+    let options = epiphyte_operator::Options {
+        namespace: arguments.namespace,
+        identity: identity(),
+        config: arguments.config,
+        admin_listen: arguments.admin_listen,
+    };
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    runtime.block_on(async {
+        let client = cluster::connect().await?;
+        let shutdown = CancellationToken::new();
+        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+        let told = shutdown.clone();
+        tokio::spawn(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+            told.cancel();
+        });
+        epiphyte_operator::run(client, options, shutdown).await.context("the operator stopped")
+    })
+}
+
+/// A name that no other replica has, nor this one after a restart.
+fn identity() -> String {
+    let host = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let started = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    format!("{host}-{}-{:x}", std::process::id(), started.as_micros())
+}

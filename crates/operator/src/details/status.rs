@@ -1,0 +1,116 @@
+//! The status of an `InstrumentedApplication`: verdict and reason of each container, and the conditions.
+
+use epiphyte_api::{ContainerStatus, InstrumentedApplicationStatus, Reason, condition};
+use epiphyte_plan::{Decision, Finding, Gate, GateState, Replacement, Verdict, Workload};
+use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use serde_json::{Value, json};
+
+use crate::decide::differs;
+
+/// The status that a workload's object is to have. The times of its conditions say nothing: [`overlay`] sets them.
+pub(crate) fn status_of(workload: &Workload, verdict: &Verdict, generation: i64) -> InstrumentedApplicationStatus {
+    let condition = |type_: &str, state: GateState, finding: &Finding| Condition {
+        type_: type_.to_owned(),
+        status: match state {
+            GateState::Holds => "True",
+            GateState::Fails => "False",
+            GateState::Waits | GateState::Unasked => "Unknown",
+        }
+        .to_owned(),
+        reason: finding.reason.code().to_owned(),
+        message: finding.to_string(),
+        observed_generation: Some(generation),
+        last_transition_time: Time(Timestamp::UNIX_EPOCH),
+    };
+    let gate = |type_, gate: &Gate| condition(type_, gate.state, &gate.finding);
+    let (state, finding) = instrumented(workload, verdict);
+    InstrumentedApplicationStatus {
+        containers: verdict
+            .containers
+            .iter()
+            .map(|container| {
+                let settled = container.settled_by();
+                ContainerStatus {
+                    container_name: container.name.to_string(),
+                    verdict: container.decision.as_str().to_owned(),
+                    reason: settled.reason.code().to_owned(),
+                    message: settled.to_string(),
+                }
+            })
+            .collect(),
+        conditions: vec![
+            gate(condition::MARKED, &verdict.marked),
+            gate(condition::DETECTED, &verdict.detected),
+            gate(condition::COLLECTORS_READY, &verdict.collectors),
+            condition(condition::INSTRUMENTED, state, &finding),
+        ],
+    }
+}
+
+/// Whether the template is instrumented, and why it is or is not.
+pub fn instrumented(workload: &Workload, verdict: &Verdict) -> (GateState, Finding) {
+    let is_on = workload.pod.containers.iter().any(|container| workload.pod.instrument(container).is_some());
+    let wants_on = verdict.containers.iter().any(|container| matches!(container.decision, Decision::On(_)));
+    match (is_on, wants_on) {
+        (false, true) => (GateState::Fails, Reason::InstrumentationPending.into()),
+        (true, true) if differs(workload, verdict) => (GateState::Holds, Reason::InstrumentationPending.into()),
+        (true, true) if workload.replacement == Replacement::Manual => {
+            (GateState::Holds, Reason::AwaitingPodReplacement.into())
+        }
+        (true, true) => (GateState::Holds, Reason::Instrumented.into()),
+        (true, false) if differs(workload, verdict) => (GateState::Holds, Reason::RemovalPending.into()),
+        (is_on, false) => (if is_on { GateState::Holds } else { GateState::Fails }, hindrance(verdict)),
+    }
+}
+
+/// The finding that tells a person the most about why nothing is to be instrumented: the first condition that does not
+/// hold, else what settled the first container.
+fn hindrance(verdict: &Verdict) -> Finding {
+    let gates = [&verdict.marked, &verdict.detected, &verdict.collectors];
+    let failing = gates.into_iter().find(|gate| matches!(gate.state, GateState::Fails | GateState::Waits));
+    let settled = || verdict.containers.first().map(epiphyte_plan::ContainerVerdict::settled_by);
+    failing.map(|gate| gate.finding.clone()).or_else(settled).unwrap_or_else(|| Reason::NotMarked.into())
+}
+
+/// Lays the wanted status over the one that is there, as a merge patch: entries and conditions that this build does not
+/// know stay, and a condition keeps its transition time unless its status changes. Containers that the template no longer
+/// has go.
+pub(crate) fn overlay(present: &Value, wanted: &InstrumentedApplicationStatus, now: Timestamp) -> Value {
+    let entries = |list: &str| present.pointer(&format!("/status/{list}")).and_then(Value::as_array);
+    let find = |list, key, name: &str| {
+        entries(list).into_iter().flatten().find(|entry| entry.get(key).and_then(Value::as_str) == Some(name))
+    };
+    let containers = wanted.containers.iter().map(|container| {
+        let known = json!(container);
+        laid_over(find("containers", "containerName", &container.container_name), &known)
+    });
+    let ours = wanted.conditions.iter().map(|condition| {
+        let present = find("conditions", "type", &condition.type_);
+        let unchanged = present.filter(|it| it.get("status").and_then(Value::as_str) == Some(&condition.status));
+        let mut known = json!(condition);
+        let since = unchanged.and_then(|it| it.get("lastTransitionTime")).cloned();
+        if let Some(time) = known.get_mut("lastTransitionTime") {
+            *time = since.unwrap_or_else(|| json!(Time(now)));
+        }
+        laid_over(present, &known)
+    });
+    let is_ours = |entry: &&Value| {
+        let name = entry.get("type").and_then(Value::as_str);
+        wanted.conditions.iter().any(|condition| Some(condition.type_.as_str()) == name)
+    };
+    let foreign = entries("conditions").into_iter().flatten().filter(|entry| !is_ours(entry)).cloned();
+    json!({
+        "containers": containers.collect::<Vec<_>>(),
+        "conditions": ours.chain(foreign).collect::<Vec<_>>(),
+    })
+}
+
+/// The members of `known` over those of `present`.
+fn laid_over(present: Option<&Value>, known: &Value) -> Value {
+    let mut entry = present.cloned().unwrap_or_else(|| json!({}));
+    if let (Some(entry), Some(known)) = (entry.as_object_mut(), known.as_object()) {
+        entry.extend(known.clone());
+    }
+    entry
+}

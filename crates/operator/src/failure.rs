@@ -1,0 +1,72 @@
+//! What a failed request to the API server means for the one who made it.
+
+use std::time::Duration;
+
+use epiphyte_api::Reason;
+
+/// Why a request failed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The object is gone.
+    #[error("the object is gone")]
+    Gone,
+    /// Somebody else wrote first.
+    #[error("somebody else wrote first: {0}")]
+    Conflict(String),
+    /// The API server, a quota or another webhook said no.
+    #[error("{0}")]
+    Rejected(String),
+    /// We are not allowed to.
+    #[error("{0}")]
+    Forbidden(String),
+    /// The API server is busy, away or broken.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl Failure {
+    /// A word for metrics and logs.
+    pub(crate) const fn category(&self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::Conflict(_) => "conflict",
+            Self::Rejected(_) => "rejected",
+            Self::Forbidden(_) => "forbidden",
+            Self::Unavailable(_) => "unavailable",
+        }
+    }
+
+    /// The reason that people are told.
+    pub(crate) const fn reason(&self) -> Reason {
+        match self {
+            Self::Rejected(_) => Reason::UpdateRejected,
+            Self::Forbidden(_) => Reason::UpdateForbidden,
+            Self::Gone | Self::Conflict(_) | Self::Unavailable(_) => Reason::UpdateFailed,
+        }
+    }
+
+    /// How long to wait before the first new try. What was refused will hardly be granted a moment later.
+    pub(crate) const fn first_wait(&self) -> Duration {
+        match self {
+            Self::Gone | Self::Conflict(_) => Duration::from_millis(20),
+            Self::Unavailable(_) => Duration::from_millis(500),
+            Self::Rejected(_) | Self::Forbidden(_) => Duration::from_secs(2),
+        }
+    }
+}
+
+impl From<kube::Error> for Failure {
+    fn from(error: kube::Error) -> Self {
+        match error {
+            kube::Error::Api(status) => match status.code {
+                404 => Self::Gone,
+                409 => Self::Conflict(status.message.clone()),
+                // A quota and a namespace that is going away answer 403 too, but not for want of a right.
+                403 if status.message.contains("cannot") => Self::Forbidden(status.message.clone()),
+                400 | 403 | 406 | 413 | 415 | 422 => Self::Rejected(status.message.clone()),
+                _ => Self::Unavailable(status.message.clone()),
+            },
+            other => Self::Unavailable(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! The operator's own metrics, in the Prometheus format.
+//!
+//! Labels take their values from enums and resource names only: no object's name becomes a label.
+
+use std::sync::Arc;
+
+use parking_lot::Mutex;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::registry::Registry;
+
+use crate::watch::Served;
+
+/// Label of what a watch sees.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct ResourceLabel {
+    resource: &'static str,
+}
+
+/// Label of what a write did.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct WriteLabel {
+    /// What was written.
+    what: &'static str,
+    /// How it went.
+    outcome: &'static str,
+}
+
+/// The operator's metrics.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Mutex<Registry>>,
+    events: Family<ResourceLabel, Counter>,
+    errors: Family<ResourceLabel, Counter>,
+    unreadable: Family<ResourceLabel, Counter>,
+    writes: Family<WriteLabel, Counter>,
+    /// 1 on the replica that writes.
+    pub leader: Gauge,
+    /// Workloads whose writes are awaited or tried again.
+    pub queue: Gauge,
+    /// Settings files that could not be taken over.
+    pub settings_errors: Counter,
+}
+
+impl Metrics {
+    /// Registers the metrics.
+    pub fn new() -> Self {
+        let metrics = Self {
+            registry: Arc::default(),
+            events: Family::default(),
+            errors: Family::default(),
+            unreadable: Family::default(),
+            writes: Family::default(),
+            leader: Gauge::default(),
+            queue: Gauge::default(),
+            settings_errors: Counter::default(),
+        };
+        metrics.with_registry(|registry| {
+            registry.register("watch_events", "Events that watches delivered", metrics.events.clone());
+            registry.register("watch_errors", "Errors of watches", metrics.errors.clone());
+            registry.register("unreadable_objects", "Objects skipped as unreadable", metrics.unreadable.clone());
+            registry.register("writes", "Writes to the API server by outcome", metrics.writes.clone());
+            registry.register("leader", "1 on the replica that writes", metrics.leader.clone());
+            registry.register("queue_length", "Workloads whose writes are awaited", metrics.queue.clone());
+            registry.register("settings_errors", "Settings files that were refused", metrics.settings_errors.clone());
+        });
+        metrics
+    }
+
+    /// Lets another part register its metrics, under the common prefix `epiphyte_`.
+    pub fn with_registry(&self, register: impl FnOnce(&mut Registry)) {
+        register(self.registry.lock().sub_registry_with_prefix("epiphyte"));
+    }
+
+    /// All metrics in the text format.
+    pub fn encode(&self) -> String {
+        let mut text = String::new();
+        // Writing to a string cannot fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry.lock());
+        text
+    }
+
+    pub(crate) fn watch_event(&self, served: &Served) {
+        self.events.get_or_create(&ResourceLabel { resource: served.plural }).inc();
+    }
+
+    pub(crate) fn watch_error(&self, served: &Served) {
+        self.errors.get_or_create(&ResourceLabel { resource: served.plural }).inc();
+    }
+
+    pub(crate) fn unreadable(&self, served: &Served) {
+        self.unreadable.get_or_create(&ResourceLabel { resource: served.plural }).inc();
+    }
+
+    pub(crate) fn written(&self, what: &'static str, outcome: &'static str) {
+        self.writes.get_or_create(&WriteLabel { what, outcome }).inc();
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}

@@ -1,0 +1,148 @@
+//! A queue of keys: each is there once, and handled by one worker at a time.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::hash::Hash;
+use std::sync::Arc;
+use std::time::Duration;
+
+use parking_lot::Mutex;
+use tokio::sync::Notify;
+
+/// Longest wait before a failed key is tried again.
+const LONGEST_WAIT: Duration = Duration::from_secs(60);
+
+/// A queue of keys. Bounded by the number of keys there are.
+pub(crate) struct Queue<K>(Arc<(Mutex<State<K>>, Notify)>);
+
+impl<K> Clone for Queue<K> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+struct State<K> {
+    /// Keys that wait for a worker, in order.
+    waiting: VecDeque<K>,
+    /// The same keys, to be found fast.
+    queued: HashSet<K>,
+    /// Keys that a worker has; true if they came in again meanwhile.
+    running: HashMap<K, bool>,
+    /// How often in a row a key has failed; a success forgets it.
+    failures: HashMap<K, u32>,
+}
+
+impl<K: Clone + Eq + Hash + Send + 'static> Queue<K> {
+    pub(crate) fn new() -> Self {
+        let state = State {
+            waiting: VecDeque::new(),
+            queued: HashSet::new(),
+            running: HashMap::new(),
+            failures: HashMap::new(),
+        };
+        Self(Arc::new((Mutex::new(state), Notify::new())))
+    }
+
+    /// Puts a key in. One that waits already stays where it is; one that is being handled comes again afterwards.
+    pub(crate) fn push(&self, key: K) {
+        let (state, notify) = &*self.0;
+        let mut state = state.lock();
+        if let Some(again) = state.running.get_mut(&key) {
+            *again = true;
+        } else if state.queued.insert(key.clone()) {
+            state.waiting.push_back(key);
+            notify.notify_one();
+        }
+    }
+
+    /// The next key, for one worker alone until it is done or tried again.
+    pub(crate) async fn next(&self) -> K {
+        let (state, notify) = &*self.0;
+        loop {
+            {
+                let mut state = state.lock();
+                if let Some(key) = state.waiting.pop_front() {
+                    state.queued.remove(&key);
+                    state.running.insert(key.clone(), false);
+                    if !state.waiting.is_empty() {
+                        notify.notify_one();
+                    }
+                    return key;
+                }
+            }
+            notify.notified().await;
+        }
+    }
+
+    /// The key is handled.
+    pub(crate) fn done(&self, key: &K) {
+        let again = {
+            let mut state = self.0.0.lock();
+            state.failures.remove(key);
+            state.running.remove(key)
+        };
+        if again == Some(true) {
+            self.push(key.clone());
+        }
+    }
+
+    /// The key failed: it comes again after a wait that doubles with each failure in a row, and starts at `first`.
+    pub(crate) fn retry(&self, key: &K, first: Duration) {
+        let failures = {
+            let mut state = self.0.0.lock();
+            state.running.remove(key);
+            let failures = state.failures.entry(key.clone()).or_insert(0);
+            *failures = failures.saturating_add(1);
+            *failures
+        };
+        let wait = first.saturating_mul(1 << (failures - 1).min(16)).min(LONGEST_WAIT);
+        let (queue, key) = (self.clone(), key.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(wait).await;
+            queue.push(key);
+        });
+    }
+
+    /// Keys that wait or are being handled.
+    pub(crate) fn len(&self) -> usize {
+        let state = self.0.0.lock();
+        state.waiting.len() + state.running.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_key_is_queued_once() {
+        let queue = Queue::new();
+        queue.push(1);
+        queue.push(1);
+        assert_eq!(queue.next().await, 1);
+        assert_eq!(queue.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_key_that_comes_in_while_it_is_handled_comes_again() {
+        let queue = Queue::new();
+        queue.push(1);
+        let key = queue.next().await;
+        queue.push(1);
+        queue.done(&key);
+        assert_eq!(queue.next().await, 1);
+        queue.done(&1);
+        assert_eq!(queue.len(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_failed_key_waits_longer_each_time() {
+        let queue = Queue::new();
+        queue.push(1);
+        let start = tokio::time::Instant::now();
+        for waited in [0, 100, 300, 700] {
+            assert_eq!(queue.next().await, 1);
+            assert_eq!(start.elapsed().as_millis() / 10, waited / 10);
+            queue.retry(&1, Duration::from_millis(100));
+        }
+    }
+}

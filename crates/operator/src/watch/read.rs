@@ -1,0 +1,321 @@
+//! From manifests to facts, one impl for each watched kind but the workloads.
+
+use std::collections::BTreeMap;
+
+use epiphyte_api::names::{DETECT_LABEL, DETECT_PENDING};
+use epiphyte_api::{
+    CollectorsGroupStatus, Device, InstrumentedApplicationSpec, InstrumentedApplicationStatus, LumigoSpec, LumigoStatus,
+    SourceSpec, WorkloadKind,
+};
+use epiphyte_plan::{Annotation, ContainerDetails, Details, LumigoFact, Node, Taint, TaintEffect, TokenRef};
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::object::{Served, Watched};
+use crate::index::{
+    CollectorsGroupFact, DetailsFact, LumigoRecord, NamespaceRecord, NodeFact, ObjectKey, SourceRecord, SourceTarget,
+    UninstallingMark, WorkloadKey, status_digest,
+};
+
+/// An object of a kind with a specification and a status.
+#[derive(Deserialize)]
+pub(crate) struct Manifest<Spec, Status> {
+    #[serde(default)]
+    metadata: Metadata,
+    spec: Spec,
+    #[serde(default)]
+    status: Option<Status>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "camelCase", default)]
+struct Metadata {
+    name: Box<str>,
+    namespace: Box<str>,
+    uid: Box<str>,
+    resource_version: Box<str>,
+    generation: i64,
+    creation_timestamp: Option<Timestamp>,
+    deletion_timestamp: Option<IgnoredAny>,
+    labels: Option<BTreeMap<Box<str>, Box<str>>>,
+    annotations: Option<Annotations>,
+    owner_references: Option<Vec<Owner>>,
+}
+
+#[derive(Deserialize)]
+struct Annotations {
+    #[serde(rename = "odigos.io/instrument")]
+    instrument: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Owner {
+    kind: String,
+    name: Box<str>,
+    uid: Box<str>,
+}
+
+impl Metadata {
+    fn key(&self) -> ObjectKey {
+        ObjectKey { namespace: self.namespace.clone(), name: self.name.clone() }
+    }
+}
+
+impl Watched for NamespaceRecord {
+    const SERVED: Served = Served { group: "", version: "v1", kind: "Namespace", plural: "namespaces" };
+    const GUARDED: bool = false;
+    type Manifest = Manifest<IgnoredAny, IgnoredAny>;
+
+    fn read(manifest: Self::Manifest) -> Self {
+        let annotation = manifest.metadata.annotations.and_then(|annotations| annotations.instrument);
+        Self { name: manifest.metadata.name, annotation: annotation.as_deref().map(Annotation::from) }
+    }
+
+    fn resource_version(manifest: &Self::Manifest) -> &str {
+        &manifest.metadata.resource_version
+    }
+}
+
+/// An object of which only the metadata counts.
+#[derive(Deserialize)]
+pub(crate) struct Bare {
+    #[serde(default)]
+    metadata: Metadata,
+}
+
+impl Watched for UninstallingMark {
+    const SERVED: Served = Served { group: "", version: "v1", kind: "ConfigMap", plural: "configmaps" };
+    const GUARDED: bool = false;
+    type Manifest = Bare;
+
+    fn read(manifest: Bare) -> Self {
+        Self { key: manifest.metadata.key() }
+    }
+
+    fn resource_version(manifest: &Bare) -> &str {
+        &manifest.metadata.resource_version
+    }
+}
+
+#[derive(Deserialize, Default)]
+pub(crate) struct NodeSpec {
+    taints: Option<Vec<NodeTaint>>,
+    #[serde(default)]
+    unschedulable: bool,
+}
+
+#[derive(Deserialize)]
+struct NodeTaint {
+    #[serde(default)]
+    key: Box<str>,
+    #[serde(default)]
+    value: Box<str>,
+    #[serde(default)]
+    effect: Box<str>,
+}
+
+#[derive(Deserialize, Default)]
+pub(crate) struct NodeStatus {
+    allocatable: Option<BTreeMap<Box<str>, Quantity>>,
+    conditions: Option<Vec<NodeCondition>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Quantity {
+    Text(Box<str>),
+    Number(f64),
+}
+
+impl Quantity {
+    fn is_zero(&self) -> bool {
+        match self {
+            Self::Text(text) => &**text == "0",
+            Self::Number(number) => *number == 0.0,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct NodeCondition {
+    r#type: Box<str>,
+    status: Box<str>,
+}
+
+impl Watched for NodeFact {
+    const SERVED: Served = Served { group: "", version: "v1", kind: "Node", plural: "nodes" };
+    const GUARDED: bool = false;
+    type Manifest = Manifest<NodeSpec, NodeStatus>;
+
+    fn read(manifest: Self::Manifest) -> Self {
+        let Manifest { metadata, spec, status } = manifest;
+        let (allocatable, conditions) =
+            status.map_or((None, None), |status| (status.allocatable, status.conditions));
+        let offered = allocatable.into_iter().flatten().filter(|(_, quantity)| !quantity.is_zero());
+        let taint = |taint: NodeTaint| {
+            let effect = match &*taint.effect {
+                "NoSchedule" => TaintEffect::NoSchedule,
+                "NoExecute" => TaintEffect::NoExecute,
+                _ => return None,
+            };
+            Some(Taint { key: taint.key, value: taint.value, effect })
+        };
+        Self(Node {
+            name: metadata.name,
+            labels: metadata.labels.unwrap_or_default(),
+            taints: spec.taints.into_iter().flatten().filter_map(taint).collect(),
+            unschedulable: spec.unschedulable,
+            ready: conditions.into_iter().flatten().any(|it| &*it.r#type == "Ready" && &*it.status == "True"),
+            devices: offered.filter_map(|(resource, _)| Device::from_resource(&resource)).collect(),
+        })
+    }
+
+    fn resource_version(manifest: &Self::Manifest) -> &str {
+        &manifest.metadata.resource_version
+    }
+}
+
+impl Watched for SourceRecord {
+    const SERVED: Served = Served { group: "odigos.io", version: "v1alpha1", kind: "Source", plural: "sources" };
+    const GUARDED: bool = true;
+    type Manifest = Manifest<SourceSpec, IgnoredAny>;
+
+    fn read(manifest: Self::Manifest) -> Self {
+        let Manifest { metadata, spec, .. } = manifest;
+        let workload = spec.workload;
+        let target = if *workload.namespace != *metadata.namespace {
+            SourceTarget::OtherNamespace(workload.namespace.into())
+        } else if workload.kind == "Namespace" {
+            if workload.name == workload.namespace {
+                SourceTarget::Namespace
+            } else {
+                SourceTarget::OtherNamespace(workload.name.into())
+            }
+        } else {
+            // Kinds are spelled exactly in objects; only people at a terminal may be free with them.
+            let kind = WorkloadKind::ALL.into_iter().find(|kind| kind.as_str() == workload.kind);
+            kind.map_or_else(
+                || SourceTarget::UnknownKind(workload.kind.as_str().into()),
+                |kind| {
+                    let namespace = metadata.namespace.clone();
+                    SourceTarget::Workload(WorkloadKey { kind, namespace, name: workload.name.as_str().into() })
+                },
+            )
+        };
+        Self {
+            key: metadata.key(),
+            uid: metadata.uid,
+            created: metadata.creation_timestamp,
+            target,
+            disables: spec.disable_instrumentation,
+        }
+    }
+
+    fn resource_version(manifest: &Self::Manifest) -> &str {
+        &manifest.metadata.resource_version
+    }
+}
+
+impl Watched for CollectorsGroupFact {
+    const SERVED: Served =
+        Served { group: "odigos.io", version: "v1alpha1", kind: "CollectorsGroup", plural: "collectorsgroups" };
+    const GUARDED: bool = true;
+    type Manifest = Manifest<IgnoredAny, CollectorsGroupStatus>;
+
+    fn read(manifest: Self::Manifest) -> Self {
+        let status = manifest.status.unwrap_or_default();
+        let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
+        Self {
+            key: manifest.metadata.key(),
+            ready: status.ready,
+            since: ready.map(|condition| condition.last_transition_time.0),
+        }
+    }
+
+    fn resource_version(manifest: &Self::Manifest) -> &str {
+        &manifest.metadata.resource_version
+    }
+}
+
+impl Watched for LumigoRecord {
+    const SERVED: Served = Served { group: "operator.lumigo.io", version: "v1", kind: "Lumigo", plural: "lumigoes" };
+    const GUARDED: bool = true;
+    type Manifest = Manifest<LumigoSpec, LumigoStatus>;
+
+    fn read(manifest: Self::Manifest) -> Self {
+        let Manifest { metadata, spec, status } = manifest;
+        let conditions = status.unwrap_or_default().conditions;
+        let injection = spec.tracing.injection;
+        let secret = spec.lumigo_token.and_then(|token| token.secret_ref);
+        Self {
+            namespace: metadata.namespace,
+            fact: LumigoFact {
+                name: metadata.name,
+                created: metadata.creation_timestamp,
+                deleting: metadata.deletion_timestamp.is_some(),
+                active: conditions.iter().any(|it| it.type_ == "Active" && it.status == "True"),
+                injects: injection.enabled,
+                injects_existing: injection.inject_lumigo_into_existing_resources_on_creation,
+                removes_on_deletion: injection.remove_lumigo_from_resources_on_deletion,
+                traces: spec.tracing.enabled,
+                logs: spec.logging.enabled,
+                token: secret.map(|secret| TokenRef { name: secret.name.into(), key: secret.key.into() }),
+            },
+        }
+    }
+
+    fn resource_version(manifest: &Self::Manifest) -> &str {
+        &manifest.metadata.resource_version
+    }
+}
+
+impl Watched for DetailsFact {
+    const SERVED: Served = Served {
+        group: "odigos.io",
+        version: "v1alpha1",
+        kind: "InstrumentedApplication",
+        plural: "instrumentedapplications",
+    };
+    const GUARDED: bool = true;
+    type Manifest = Manifest<InstrumentedApplicationSpec, InstrumentedApplicationStatus>;
+
+    fn read(manifest: Self::Manifest) -> Self {
+        let Manifest { metadata, spec, status } = manifest;
+        let key = metadata.key();
+        let owner = metadata.owner_references.into_iter().flatten().find_map(|owner| {
+            let kind = WorkloadKind::ALL.into_iter().find(|kind| kind.as_str() == owner.kind)?;
+            Some((WorkloadKey { namespace: key.namespace.clone(), kind, name: owner.name }, owner.uid))
+        });
+        let named = || {
+            let (kind, name) = key.name.split_once('-')?;
+            let kind = kind.parse().ok()?;
+            Some(WorkloadKey { namespace: key.namespace.clone(), kind, name: name.into() })
+        };
+        let (workload, owner_uid) = owner.map_or((None, None), |(workload, uid)| (Some(workload), Some(uid)));
+        let pending = metadata.labels.is_some_and(|labels| labels.get(DETECT_LABEL).is_some_and(|it| &**it == DETECT_PENDING));
+        let seen = |entry: epiphyte_api::ContainerRuntime| ContainerDetails {
+            name: entry.container_name.into(),
+            language: entry.language,
+            runtime_version: entry.runtime_version.map(Into::into),
+            image: entry.image.map(Into::into),
+            other_agent: entry.other_agent.filter(|agent| !agent.is_empty()).map(Into::into),
+            preloads: entry.preload.is_some_and(|preload| !preload.trim().is_empty()),
+        };
+        Self {
+            workload: workload.or_else(named),
+            owner_uid,
+            uid: metadata.uid,
+            generation: metadata.generation,
+            resource_version: metadata.resource_version.parse().ok(),
+            details: Details { pending, containers: spec.languages.into_iter().map(seen).collect() },
+            request: spec.request.into_iter().map(|it| (it.container_name.into(), it.image.into())).collect(),
+            status: status_digest(&status.unwrap_or_default()),
+            key,
+        }
+    }
+
+    fn resource_version(manifest: &Self::Manifest) -> &str {
+        &manifest.metadata.resource_version
+    }
+}

@@ -1,0 +1,183 @@
+//! The writer: performs surgery on a fresh read of each queued workload. Active on the leader only.
+
+mod events;
+
+use std::sync::Arc;
+
+use epiphyte_plan::{Instrument, Manifest, Workload};
+use jiff::Timestamp;
+use serde::Deserialize as _;
+use serde_json::Value;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+pub(crate) use events::{Events, Report, Subject};
+
+use crate::SharedIndex;
+use crate::failure::Failure;
+use crate::index::WorkloadKey;
+use crate::metrics::Metrics;
+use crate::queue::Queue;
+use crate::workloads::Workloads;
+
+/// Workloads that are written at the same time.
+const WORKERS: usize = 8;
+
+/// Performs surgery.
+pub(crate) struct Writer {
+    pub(crate) index: SharedIndex,
+    pub(crate) queue: Queue<WorkloadKey>,
+    pub(crate) workloads: Workloads,
+    pub(crate) events: Events,
+    pub(crate) leader: watch::Receiver<bool>,
+    pub(crate) metrics: Metrics,
+}
+
+/// What surgery did to a workload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    /// It was as it should be already.
+    Nothing,
+    /// Instrumentation was added where there was none.
+    Added,
+    /// Instrumentation was changed.
+    Updated,
+    /// Instrumentation was taken off.
+    Removed,
+}
+
+impl Writer {
+    /// Starts the workers. Each ends with what it has in hand once told to stop.
+    pub(crate) fn start(self, shutdown: &CancellationToken) -> JoinSet<()> {
+        let writer = Arc::new(self);
+        let mut workers = JoinSet::new();
+        for _ in 0..WORKERS {
+            let writer = Arc::clone(&writer);
+            let shutdown = shutdown.clone();
+            workers.spawn(async move {
+                while let Some(key) = shutdown.run_until_cancelled(writer.queue.next()).await {
+                    writer.handle(&key).await;
+                    writer.metrics.queue.set(i64::try_from(writer.queue.len()).unwrap_or(i64::MAX));
+                }
+            });
+        }
+        workers
+    }
+
+    async fn handle(&self, key: &WorkloadKey) {
+        // Whoever leads next plans everything anew.
+        if !*self.leader.borrow() {
+            return self.queue.done(key);
+        }
+        match self.operate(key).await {
+            Ok(outcome) => {
+                self.metrics.written("workload", outcome.as_str());
+                self.queue.done(key);
+            }
+            Err(Failure::Gone) => self.queue.done(key),
+            Err(failure) => {
+                self.metrics.written("workload", failure.category());
+                match failure {
+                    Failure::Conflict(_) => debug!(workload = %key, %failure, "trying again"),
+                    _ => {
+                        warn!(workload = %key, category = failure.category(), %failure, "cannot change the workload; trying again");
+                        self.report_failure(key, &failure).await;
+                    }
+                }
+                self.queue.retry(key, failure.first_wait());
+            }
+        }
+    }
+
+    async fn operate(&self, key: &WorkloadKey) -> Result<Outcome, Failure> {
+        let mut object = self.workloads.get(key).await?;
+        let before = read(&object, key)?;
+        let (verdict, rendering) = {
+            let index = self.index.read();
+            (index.plan(&before, Some(&before)), index.rendering(&key.namespace))
+        };
+        let operation = epiphyte_surgery::operate(key.kind, &mut object, &verdict, &rendering)
+            .map_err(|error| Failure::Rejected(error.to_string()))?;
+        if operation.patch.is_empty() || !*self.leader.borrow() {
+            return Ok(Outcome::Nothing);
+        }
+        let patch = epiphyte_surgery::with_resource_version(operation.patch, &before.resource_version);
+        let after = self.workloads.patch(key, patch).await?;
+        let outcome = outcome(&before, &after);
+        info!(workload = %key, generation = after.generation, "{} instrumentation", outcome.as_str());
+        self.report(key, &after, outcome).await;
+        self.index.write().note_written(after, Timestamp::now());
+        Ok(outcome)
+    }
+
+    async fn report(&self, key: &WorkloadKey, after: &Workload, outcome: Outcome) {
+        let (reason, message) = match outcome {
+            Outcome::Nothing => return,
+            Outcome::Added => ("LumigoAddedInstrumentation", format!("Added instrumentation: {}", describe(after))),
+            Outcome::Updated => ("LumigoUpdatedInstrumentation", format!("Updated instrumentation: {}", describe(after))),
+            Outcome::Removed => ("LumigoRemovedInstrumentation", "Removed instrumentation".to_owned()),
+        };
+        let told_once_per = after.generation.to_string();
+        self.events.tell(&Subject::workload(key, &after.uid), Report { warning: false, reason, message, told_once_per }).await;
+    }
+
+    async fn report_failure(&self, key: &WorkloadKey, failure: &Failure) {
+        let (uid, reason) = {
+            let index = self.index.read();
+            let Some(workload) = index.workload(key) else { return };
+            let is_on = workload.pod.containers.iter().any(epiphyte_plan::Container::is_ours);
+            let wants_on = index.plan(workload, Some(workload)).delivery.is_some();
+            let reason = match (is_on, wants_on) {
+                (false, _) => "LumigoCannotAddInstrumentation",
+                (true, true) => "LumigoCannotUpdateInstrumentation",
+                (true, false) => "LumigoCannotRemoveInstrumentation",
+            };
+            (workload.uid.clone(), reason)
+        };
+        let told = failure.reason();
+        let message = format!("{}: {} {failure}", told.code(), told.sentence());
+        let told_once_per = told.code().to_owned();
+        self.events.tell(&Subject::workload(key, &uid), Report { warning: true, reason, message, told_once_per }).await;
+    }
+}
+
+impl Outcome {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nothing => "unchanged",
+            Self::Added => "added",
+            Self::Updated => "updated",
+            Self::Removed => "removed",
+        }
+    }
+}
+
+/// Reads a raw object as planning sees it.
+fn read(object: &Value, key: &WorkloadKey) -> Result<Workload, Failure> {
+    let manifest = Manifest::deserialize(object).map_err(|error| Failure::Rejected(format!("cannot be read: {error}")))?;
+    Ok(manifest.into_workload(key.kind))
+}
+
+fn outcome(before: &Workload, after: &Workload) -> Outcome {
+    let is_on = |workload: &Workload| workload.pod.containers.iter().any(epiphyte_plan::Container::is_ours);
+    match (is_on(before), is_on(after)) {
+        (false, true) => Outcome::Added,
+        (true, false) => Outcome::Removed,
+        (true, true) => Outcome::Updated,
+        (false, false) => Outcome::Nothing,
+    }
+}
+
+/// What is on, container by container.
+fn describe(workload: &Workload) -> String {
+    let on = workload.pod.containers.iter().filter_map(|container| {
+        let by = match workload.pod.instrument(container)? {
+            Instrument::Device(device) => device.resource(),
+            Instrument::Injector => "the injector",
+        };
+        Some(format!("container {} by {by}", container.name))
+    });
+    on.collect::<Vec<_>>().join(", ")
+}
