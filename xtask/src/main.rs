@@ -1,2 +1,77 @@
-//! Tasks of the repository.
-fn main() {}
+//! The tasks of this repository: `cargo xtask --help` lists them. One way to run each.
+
+mod bench;
+mod check;
+mod command;
+mod generate;
+mod repository;
+mod rules;
+mod step;
+mod summary;
+mod test;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// The tasks of this repository.
+///
+/// `check` is the quick look before a commit, `test` is everything. Both need nothing but Rust; the tests against a real
+/// control plane need Go as well, since they build Kubernetes from its module once and keep it in the user's cache folder.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// The quick look: formatting, lints, every crate alone, generated files, house rules.
+    ///
+    /// Takes less than two minutes when the dependencies are built. Goes on after a failure and names all of them at the
+    /// end. `cargo deny` is run where it is installed.
+    Check {
+        /// Writes generated files anew instead of comparing them.
+        #[arg(long)]
+        write: bool,
+    },
+    /// Every test: unit, property, documentation, and system tests against a real control plane.
+    ///
+    /// Builds what the tests need first, which takes minutes on a fresh machine and is shown. Ends with a summary.
+    #[command(after_help = "Examples:\n  \
+        cargo xtask test                                  everything\n  \
+        cargo xtask test -p epiphyte-plan                 one crate\n  \
+        cargo xtask test -p epiphyte-operator collectors  tests whose names contain a word\n  \
+        cargo xtask test -- --nocapture                   with what the tests print")]
+    Test {
+        /// Passed on to `cargo test`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Measures what DESIGN's budgets are about and prints a table.
+    Bench {
+        /// Passed on to the benchmarks; `--help` lists what they take.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
+    /// Writes the files that are made from the code: the resource definitions and the reference manual's tables.
+    Generate,
+}
+
+fn main() -> ExitCode {
+    let done = match Arguments::parse().task {
+        Task::Check { write } => check::run(write),
+        Task::Test { arguments } => test::run(&arguments),
+        Task::Bench { arguments } => bench::run(&arguments),
+        Task::Generate => generate::run(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            step::say(format!("{} {error:#}", console::style("error:").red().bold()));
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! `cargo xtask test`: every test there is, with a summary at the end.
+
+use std::ffi::OsString;
+use std::io::BufRead as _;
+use std::thread::available_parallelism;
+use std::time::Instant;
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::command;
+use crate::repository::cargo;
+use crate::step::{Outcome, Step, headline, say};
+use crate::summary::Summary;
+
+/// Tests that run at once on a large machine. A system test has a control plane of its own, which takes 700 MB.
+const MOST_AT_ONCE: usize = 4;
+
+/// Builds what the tests need, runs them, sums up.
+pub fn run(arguments: &[OsString]) -> Result<()> {
+    let started = Instant::now();
+    headline("Building");
+    let step = Step::start("Kubernetes");
+    epiphyte_testbed::programs::kubernetes()?;
+    step.end(Outcome::Ok, epiphyte_testbed::programs::KUBERNETES_VERSION);
+    build(arguments)?;
+
+    headline("Testing");
+    let mut test = cargo();
+    test.args(["test", "--no-fail-fast"])
+        .args(scope(arguments))
+        .args(arguments);
+    if std::env::var_os("RUST_TEST_THREADS").is_none() {
+        let cores = available_parallelism().map_or(1, usize::from);
+        test.env("RUST_TEST_THREADS", cores.clamp(2, MOST_AT_ONCE).to_string());
+    }
+    let (mut child, lines) = command::start(test)?;
+    let mut summary = Summary::default();
+    for line in lines.lines() {
+        let line = line.context("cannot read what the tests say")?;
+        summary.read(&console::strip_ansi_codes(&line));
+        say(&line);
+    }
+    let status = child.wait().context("cannot wait for the tests")?;
+
+    headline("Summary");
+    say(summary.table());
+    say(format!(
+        "{} in {:.0} s",
+        summary.total(),
+        started.elapsed().as_secs_f64()
+    ));
+    if !status.success() {
+        bail!("the tests failed{}", summary.failures());
+    }
+    Ok(())
+}
+
+/// Builds the tests in a step of its own, so that what they print is not lost among what the compiler does.
+fn build(arguments: &[OsString]) -> Result<()> {
+    let for_cargo = arguments.split(|argument| argument == "--").next().unwrap_or_default();
+    let mut build = cargo();
+    build.args(["test", "--no-run"]).args(scope(arguments)).args(for_cargo);
+    let mut step = Step::start("tests");
+    let built = command::run(&mut step, build);
+    step.end(if built.is_ok() { Outcome::Ok } else { Outcome::Failed }, "");
+    built.context("the tests do not build")
+}
+
+/// Everything, unless the caller names crates.
+fn scope(arguments: &[OsString]) -> Option<&'static str> {
+    let names_crates = |argument: &OsString| {
+        let argument = argument.to_string_lossy();
+        argument.starts_with("-p") || argument.starts_with("--package")
+    };
+    (!arguments
+        .iter()
+        .take_while(|argument| *argument != "--")
+        .any(names_crates))
+    .then_some("--workspace")
+}
