@@ -1,0 +1,102 @@
+//! The mutating webhook: instruments workloads in the write that creates or changes them.
+//!
+//! Every replica answers from memory and always allows. `review` is the answer to one request, `server` the HTTPS around
+//! it; `certificates` and `configuration` say what should be, `upkeep` makes it so.
+
+mod certificates;
+mod configuration;
+mod metrics;
+mod publisher;
+mod review;
+mod secret;
+mod server;
+mod serving;
+mod target;
+#[cfg(test)]
+mod tests;
+mod upkeep;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use kube::Client;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+pub use configuration::{WEBHOOK, configuration};
+pub use metrics::AdmissionMetrics;
+pub use review::{Answer, NotAReview, Operation, Outcome, Readiness, review};
+pub use server::PATH;
+pub use target::{InvalidUrl, Target, WebhookUrl};
+
+use crate::SharedIndex;
+use crate::settings::Settings;
+use serving::Serving;
+use upkeep::Upkeep;
+
+/// Where the webhook runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Where the API server finds the webhook.
+    pub target: Target,
+    /// Epiphyte's own namespace.
+    pub namespace: String,
+    /// User name of our own service account; `None` outside the cluster, where we are whoever the kubeconfig says.
+    pub service_account: Option<String>,
+}
+
+/// The webhook and what it works with.
+pub struct Webhook {
+    /// Where it runs.
+    pub options: Options,
+    /// What is known of the cluster.
+    pub index: SharedIndex,
+    /// Whether every first list is in the index; set once by the watches.
+    pub ready: Arc<AtomicBool>,
+    /// Whether this replica leads, and so may write.
+    pub leader: watch::Receiver<bool>,
+    /// The settings as they stand.
+    pub settings: watch::Receiver<Settings>,
+    /// Its metrics.
+    pub metrics: AdmissionMetrics,
+}
+
+impl Webhook {
+    /// Serves on a listener and keeps certificate and configuration in order until the shutdown; then finishes the
+    /// reviews in flight and, outside the cluster, removes the webhook configuration first.
+    ///
+    /// # Errors
+    /// TLS cannot be set up.
+    pub async fn run(
+        self,
+        client: Client,
+        listener: TcpListener,
+        shutdown: CancellationToken,
+    ) -> Result<(), rustls::Error> {
+        let serving = Arc::new(Serving::default());
+        let upkeep = Upkeep::new(&client, &self, Arc::clone(&serving));
+        let admission = Arc::new(Admission { index: self.index, ready: self.ready, metrics: self.metrics });
+        let stop = CancellationToken::new();
+        let keep_up = async {
+            upkeep.run(shutdown).await;
+            stop.cancel();
+        };
+        let ((), served) = tokio::join!(keep_up, server::serve(listener, serving, admission, stop.clone()));
+        served
+    }
+}
+
+/// What answers reviews.
+struct Admission {
+    index: SharedIndex,
+    ready: Arc<AtomicBool>,
+    metrics: AdmissionMetrics,
+}
+
+impl Admission {
+    fn review(&self, body: &[u8]) -> Result<Answer, NotAReview> {
+        let readiness = if self.ready.load(Ordering::Relaxed) { Readiness::Ready } else { Readiness::NotReady };
+        review(body, &self.index, readiness)
+    }
+}

@@ -1,0 +1,2 @@
+//! Scenarios of the webhook.
+
