@@ -71,18 +71,18 @@ impl Marks {
 
 /// What is due for a workload.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Due {
+pub struct Due {
     /// The template is not as the verdict says.
-    pub(crate) surgery: bool,
+    pub surgery: bool,
     /// What its `InstrumentedApplication` needs.
-    pub(crate) details: DetailsDue,
+    pub details: DetailsDue,
     /// Findings that somebody has to act on.
-    pub(crate) warnings: Vec<Finding>,
+    pub warnings: Vec<Finding>,
 }
 
 /// What an `InstrumentedApplication` needs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum DetailsDue {
+pub enum DetailsDue {
     /// Nothing.
     #[default]
     Nothing,
@@ -100,7 +100,7 @@ pub(crate) enum DetailsDue {
 
 impl Due {
     /// Works out what is due.
-    pub(crate) fn of(index: &Index, workload: &Workload) -> Self {
+    pub fn of(index: &Index, workload: &Workload) -> Self {
         let verdict = index.plan(workload, Some(workload));
         let details = index.details(&WorkloadKey::of(workload));
         Self {
@@ -112,7 +112,7 @@ impl Due {
 }
 
 /// Whether the template is not as the verdict says. What is on and by which delivery counts, never its bytes.
-pub(crate) fn differs(workload: &Workload, verdict: &Verdict) -> bool {
+pub fn differs(workload: &Workload, verdict: &Verdict) -> bool {
     let pod = &workload.pod;
     let mut injected = false;
     let containers = pod.containers.iter().any(|container| {

@@ -11,6 +11,7 @@ mod details;
 mod failure;
 pub mod index;
 mod leadership;
+mod learn;
 mod metrics;
 mod queue;
 mod reload;
@@ -33,7 +34,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+pub use decide::{DetailsDue, Due, differs};
 pub use details::instrumented;
+pub use learn::{Learned, complete, learn};
 
 use crate::decide::{Dirty, Queues};
 use crate::leadership::Leadership;

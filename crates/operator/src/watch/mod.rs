@@ -14,8 +14,8 @@ use kube::{Api, Client};
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
-pub(crate) use object::Served;
-use object::{Object, Watched};
+use object::Object;
+pub(crate) use object::{Served, Watched};
 
 use crate::SharedIndex;
 use crate::decide::Dirty;
