@@ -34,32 +34,31 @@ pub fn admit(
         object: old,
         view: &before,
     };
+    let is_same = before.has_ours() && before.has_the_same_bare_template(kind, new, &after);
     let bare = bare_view(kind, new, &after)?;
 
     let mut refused = Vec::new();
-    let wishes: Vec<Wish<'_>> = bare
-        .containers
-        .iter()
-        .map(|container| {
-            match (
-                verdict.decision(&container.name),
-                before.container(kind, &container.name),
-            ) {
-                (Decision::On(instrument), _) => {
-                    unless_refused(Wish::Anew(instrument), [instrument], (&bare, container), &mut refused)
-                }
-                (Decision::Keep, Some((view, manifest))) if view.is_ours() => unless_refused(
-                    Wish::AsBefore(view, manifest),
-                    instruments(view),
-                    (&bare, container),
-                    &mut refused,
-                ),
-                (Decision::Keep | Decision::Off, _) => Wish::Bare,
+    let mut wishes = Vec::with_capacity(bare.containers.len());
+    for container in &bare.containers {
+        let then = before.container(kind, &container.name);
+        let has_been = |instrument| then.is_some_and(|(view, _)| before.view.instrument(view) == Some(instrument));
+        wishes.push(match (verdict.decision(&container.name), then) {
+            (Decision::On(instrument), _) if is_same && has_been(instrument) => Wish::Anew(instrument),
+            (Decision::On(instrument), _) => {
+                unless_refused(Wish::Anew(instrument), [instrument], (&bare, container), &mut refused)
             }
-        })
-        .collect();
+            (Decision::Keep, Some((view, manifest))) if is_same && view.is_ours() => Wish::AsBefore(view, manifest),
+            (Decision::Keep, Some((view, manifest))) if view.is_ours() => unless_refused(
+                Wish::AsBefore(view, manifest),
+                instruments(view),
+                (&bare, container),
+                &mut refused,
+            ),
+            (Decision::Keep | Decision::Off, _) => Wish::Bare,
+        });
+    }
 
-    let patch = if before.fulfils(&after, &wishes) && before.has_the_same_bare_template(kind, new, &after) {
+    let patch = if is_same && before.fulfils(&after, &wishes) {
         take_over(kind, new, &before)
     } else {
         carry_out(kind, new, &after, &wishes, rendering, Some(&before))
@@ -83,7 +82,11 @@ impl<'a> Before<'a> {
         Some((self.view.containers.get(position)?, manifest))
     }
 
-    /// Whether each container had already what is wished, and there is something of ours to take over.
+    fn has_ours(&self) -> bool {
+        self.view.containers.iter().any(Container::is_ours)
+    }
+
+    /// Whether each container had already what is wished.
     fn fulfils(&self, after: &Pod, wishes: &[Wish<'_>]) -> bool {
         let mut containers = after.containers.iter().zip(wishes);
         let was_as_wished = |(container, wish): (&Container, &Wish<'_>)| {
@@ -94,7 +97,7 @@ impl<'a> Before<'a> {
                 Wish::AsBefore(..) | Wish::Leave => true,
             }
         };
-        self.view.containers.iter().any(Container::is_ours) && containers.all(was_as_wished)
+        containers.all(was_as_wished)
     }
 
     fn has_the_same_bare_template(&self, kind: WorkloadKind, new: &Value, after: &Pod) -> bool {

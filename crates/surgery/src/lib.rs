@@ -10,6 +10,8 @@ mod admit;
 mod container;
 mod editor;
 mod environment;
+#[cfg(feature = "generator")]
+pub mod generator;
 mod graft;
 mod operate;
 mod pod;

@@ -1,6 +1,6 @@
 //! What counts as not being there, and the form in which objects are compared.
 
-use epiphyte_api::WorkloadKind;
+use epiphyte_api::{WorkloadKind, names};
 use serde_json::{Map, Value};
 
 /// Whether a value holds nothing: it is missing, `null`, an empty list, or a map of nothing but such values. The API server
@@ -19,8 +19,8 @@ pub(crate) fn is_vacant(value: Option<&Value>) -> bool {
 ///
 /// Everywhere else a vacant value stays, since there it may be data: a `labelSelector: {}` selects everything, none nothing.
 pub fn normal_form(kind: WorkloadKind, object: &mut Value) {
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        sweep(metadata, &["labels"]);
+    if let Some(metadata) = member(object.as_object_mut(), "metadata") {
+        sweep_labels(metadata);
     }
     let Some(template) = object
         .pointer_mut(kind.template_pointer())
@@ -28,16 +28,16 @@ pub fn normal_form(kind: WorkloadKind, object: &mut Value) {
     else {
         return;
     };
-    if let Some(metadata) = template.get_mut("metadata").and_then(Value::as_object_mut) {
-        sweep(metadata, &["labels"]);
+    if let Some(metadata) = member(Some(template), "metadata") {
+        sweep_labels(metadata);
     }
     sweep(template, &["metadata"]);
-    let Some(spec) = template.get_mut("spec").and_then(Value::as_object_mut) else {
+    let Some(spec) = member(Some(template), "spec") else {
         return;
     };
     sweep(spec, &["volumes", "initContainers"]);
     for container in items(spec, "containers") {
-        if let Some(resources) = container.get_mut("resources").and_then(Value::as_object_mut) {
+        if let Some(resources) = member(Some(container), "resources") {
             sweep(resources, &["limits", "requests"]);
         }
         sweep(container, &["resources", "env", "volumeMounts"]);
@@ -52,12 +52,23 @@ pub fn normal_form(kind: WorkloadKind, object: &mut Value) {
     }
 }
 
+fn sweep_labels(metadata: &mut Map<String, Value>) {
+    if let Some(labels) = member(Some(metadata), "labels") {
+        sweep(labels, &[names::AUTO_TRACE_LABEL]);
+    }
+    sweep(metadata, &["labels"]);
+}
+
 fn sweep(map: &mut Map<String, Value>, members: &[&str]) {
     for member in members {
         if is_vacant(map.get(*member)) {
             map.remove(*member);
         }
     }
+}
+
+fn member<'a>(map: Option<&'a mut Map<String, Value>>, name: &str) -> Option<&'a mut Map<String, Value>> {
+    map?.get_mut(name)?.as_object_mut()
 }
 
 fn items<'a>(map: &'a mut Map<String, Value>, list: &str) -> impl Iterator<Item = &'a mut Map<String, Value>> {
