@@ -17,7 +17,7 @@ pub enum Stored {
     /// Nothing: it is being created.
     Nothing,
     /// Another state of it: it is being updated.
-    Before(Workload),
+    Before(Box<Workload>),
 }
 
 /// All that planning may look at, ready to be changed.
@@ -242,7 +242,7 @@ impl Scenario {
 
     /// Goes on from what is there: it stays what is stored while the workload is changed.
     pub fn updated(mut self, change: impl FnOnce(&mut Workload)) -> Self {
-        self.stored = Stored::Before(self.workload.clone());
+        self.stored = Stored::Before(Box::new(self.workload.clone()));
         change(&mut self.workload);
         self
     }

@@ -9,13 +9,31 @@ use epiphyte_plan::{
     TaintEffect, Term, Toleration, Variables, Workload,
 };
 use proptest::collection::{btree_map, vec};
-use proptest::option::of;
+use proptest::option::{of, weighted};
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::scenario::{Scenario, Stored, active_lumigo, day, workload};
 
 const WORDS: [&str; 6] = ["", "true", "false", "app", "web", "lumigo-operator.v1"];
+
+/// What is in the way of instrumentation is rare, so that the many things in its way leave some of it.
+fn seldom() -> impl Strategy<Value = bool> + Clone {
+    prop::bool::weighted(0.1)
+}
+
+fn name() -> impl Strategy<Value = Box<str>> {
+    select(&["app", "app", "app", "web", "web", ""][..]).prop_map(Box::from)
+}
+
+fn image() -> impl Strategy<Value = Box<str>> {
+    select(&["one", "one", "one", "two"][..]).prop_map(Box::from)
+}
+
+fn mark() -> impl Strategy<Value = Option<Box<str>>> {
+    let values = ["true", "true", "TRUE", "false", "what", "lumigo-operator.v1"];
+    weighted(0.3, select(values.to_vec()).prop_map(Box::from))
+}
 
 fn word() -> impl Strategy<Value = Box<str>> + Clone {
     select(&WORDS[..]).prop_map(Box::from)
@@ -29,22 +47,30 @@ fn container() -> impl Strategy<Value = Container> {
     ];
     let sources = [
         PreloadSource::Unset,
+        PreloadSource::Unset,
+        PreloadSource::Unset,
         PreloadSource::Literal,
         PreloadSource::Reference,
         PreloadSource::Ambiguous,
     ];
-    let preload = (select(sources.to_vec()), any::<[bool; 3]>()).prop_map(
-        |(source, [ends_with_injector, ends_with_device, ours_alone])| Preload {
+    let preload = (select(sources.to_vec()), seldom(), seldom(), seldom()).prop_map(
+        |(source, ends_with_injector, ends_with_device, ours_alone)| Preload {
             source,
             ends_with_injector,
             ends_with_device,
             ours_alone,
         },
     );
-    let variables = select(vec![Variables::default(), Variables::TOKEN, Variables::ALL]);
+    let variables = select(vec![
+        Variables::default(),
+        Variables::default(),
+        Variables::TOKEN,
+        Variables::ALL,
+    ]);
     let devices = proptest::sample::subsequence(resources.to_vec(), 0..=2);
-    (word(), word(), devices, preload, variables, any::<[bool; 3]>()).prop_map(
-        |(name, image, devices, preload, variables, [injected, mounts_over_injector, mounts_over_device])| Container {
+    let mounts = (any::<bool>(), seldom(), seldom());
+    (name(), image(), devices, preload, variables, mounts).prop_map(
+        |(name, image, devices, preload, variables, (injected, mounts_over_injector, mounts_over_device))| Container {
             name,
             image,
             devices: devices.into_iter().map(Box::from).collect(),
@@ -92,33 +118,42 @@ fn scheduling() -> impl Strategy<Value = Scheduling> {
 }
 
 fn pod() -> impl Strategy<Value = Pod> {
-    let part = || select(vec![Part::Absent, Part::Ours, Part::Foreign]);
-    let os = of(select(vec!["linux", "linux", "linux", "windows"]));
-    let arch = of(select(vec!["amd64", "amd64", "arm64", "riscv64"]));
-    (vec(container(), 0..4), part(), part(), of(scheduling()), os, arch).prop_map(
-        |(containers, volume, init_container, scheduling, os, arch)| Pod {
+    let part = || select(vec![Part::Absent, Part::Absent, Part::Ours, Part::Ours, Part::Foreign]);
+    let os = weighted(0.2, select(vec!["linux", "windows"]));
+    let arch = weighted(0.2, select(vec!["amd64", "riscv64"]));
+    (
+        vec(container(), 0..4),
+        part(),
+        part(),
+        weighted(0.3, scheduling()),
+        os,
+        arch,
+    )
+        .prop_map(|(containers, volume, init_container, scheduling, os, arch)| Pod {
             containers: containers.into(),
             volume,
             init_container,
             scheduling: scheduling.map(Box::new),
             os: os.map(Box::from),
             arch: arch.map(Box::from),
-        },
-    )
+        })
 }
 
 fn any_workload() -> impl Strategy<Value = Workload> {
-    let namespace = select(vec!["shop", "shop", "shop", "kube-system", "quiet", ""]);
-    let marks = (of(word()), of(word()), of(select(vec!["device", "injector", "what"])));
+    let namespace = select(vec!["shop", "shop", "shop", "shop", "shop", "", "quiet", "kube-system"]);
+    let marks = (
+        mark(),
+        mark(),
+        weighted(0.3, select(vec!["device", "injector", "what"])),
+    );
     let stored = of(0_i64..40);
-    let rarely = || prop::bool::weighted(0.1);
     (
         select(&WorkloadKind::ALL[..]),
         namespace,
         marks,
         stored,
-        rarely(),
-        rarely(),
+        seldom(),
+        seldom(),
         pod(),
     )
         .prop_map(
@@ -139,24 +174,24 @@ fn any_workload() -> impl Strategy<Value = Workload> {
 
 fn sources() -> impl Strategy<Value = Vec<SourceFact>> {
     vec(
-        (word(), any::<bool>()).prop_map(|(name, disables)| SourceFact { name, disables }),
-        0..3,
+        (word(), seldom()).prop_map(|(name, disables)| SourceFact { name, disables }),
+        0..2,
     )
 }
 
 fn namespace() -> impl Strategy<Value = NamespaceFact> {
-    let lumigo = (of(0_i64..40), any::<[bool; 5]>()).prop_map(
-        |(created, [deleting, active, injects, injects_existing, removes_on_deletion])| LumigoFact {
+    let lumigo = (of(0_i64..40), seldom(), seldom(), seldom(), any::<[bool; 2]>()).prop_map(
+        |(created, deleting, inactive, disabled, [injects_existing, removes_on_deletion])| LumigoFact {
             created: created.map(day),
             deleting,
-            active,
-            injects,
+            active: !inactive,
+            injects: !disabled,
             injects_existing,
             removes_on_deletion,
             ..active_lumigo()
         },
     );
-    (of(word()), sources(), of(lumigo)).prop_map(|(annotation, sources, lumigo)| NamespaceFact {
+    (mark(), sources(), of(lumigo)).prop_map(|(annotation, sources, lumigo)| NamespaceFact {
         annotation: annotation.as_deref().map(Into::into),
         sources,
         lumigo,
@@ -164,8 +199,8 @@ fn namespace() -> impl Strategy<Value = NamespaceFact> {
 }
 
 fn details() -> impl Strategy<Value = Details> {
-    let language = select(vec!["java", "python", "go", "rust", "unknown", "", "klingon"]);
-    let entry = (word(), language, of(word()), of(word()), any::<bool>()).prop_map(
+    let language = select(vec!["java", "java", "python", "go", "rust", "unknown", "klingon"]);
+    let entry = (name(), language, of(image()), weighted(0.1, word()), seldom()).prop_map(
         |(name, language, image, other_agent, preloads)| ContainerDetails {
             name,
             language: Language::from(language),
@@ -175,7 +210,7 @@ fn details() -> impl Strategy<Value = Details> {
             preloads,
         },
     );
-    (any::<bool>(), vec(entry, 0..5)).prop_map(|(pending, containers)| Details {
+    (seldom(), vec(entry, 0..5)).prop_map(|(pending, containers)| Details {
         pending,
         containers: containers.into(),
     })
@@ -184,9 +219,9 @@ fn details() -> impl Strategy<Value = Details> {
 fn collectors() -> impl Strategy<Value = Collectors> {
     let grace = any::<bool>();
     prop_oneof![
-        Just(Collectors::Ready),
-        grace.prop_map(|grace_over| Collectors::Missing { grace_over }),
-        grace.prop_map(|grace_over| Collectors::Unready {
+        3 => Just(Collectors::Ready),
+        1 => grace.prop_map(|grace_over| Collectors::Missing { grace_over }),
+        1 => grace.prop_map(|grace_over| Collectors::Unready {
             group: "gateway".into(),
             grace_over
         }),
@@ -197,13 +232,13 @@ fn node() -> impl Strategy<Value = Node> {
     let taint = (word(), word(), effect()).prop_map(|(key, value, effect)| Taint { key, value, effect });
     let labels = btree_map(word(), word(), 0..3).prop_map(BTreeMap::from);
     let devices = proptest::sample::subsequence(Device::ALL.to_vec(), 0..=4);
-    (word(), labels, vec(taint, 0..2), any::<[bool; 2]>(), devices).prop_map(
-        |(name, labels, taints, [unschedulable, ready], devices)| Node {
+    (word(), labels, vec(taint, 0..2), (seldom(), seldom()), devices).prop_map(
+        |(name, labels, taints, (unschedulable, unready), devices)| Node {
             name,
             labels,
             taints,
             unschedulable,
-            ready,
+            ready: !unready,
             devices: devices.into_iter().collect(),
         },
     )
@@ -213,16 +248,16 @@ fn scenario() -> impl Strategy<Value = Scenario> {
     let stored = prop_oneof![
         Just(Stored::Same),
         Just(Stored::Nothing),
-        any_workload().prop_map(Stored::Before)
+        any_workload().prop_map(|before| Stored::Before(Box::new(before)))
     ];
-    let flags = (prop::bool::weighted(0.1), any::<bool>());
+    let flags = (seldom(), any::<bool>());
     (
         any_workload(),
         stored,
         flags,
         namespace(),
         sources(),
-        of(details()),
+        weighted(0.8, details()),
         collectors(),
         vec(node(), 0..3),
     )
