@@ -17,7 +17,6 @@ mod tests;
 mod upkeep;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use kube::Client;
 use tokio::net::TcpListener;
@@ -30,10 +29,11 @@ pub use review::{Answer, NotAReview, Operation, Outcome, Readiness, review};
 pub use server::PATH;
 pub use target::{InvalidUrl, Target, WebhookUrl};
 
+use self::serving::Serving;
+use self::upkeep::Upkeep;
 use crate::SharedIndex;
 use crate::settings::Settings;
-use serving::Serving;
-use upkeep::Upkeep;
+use crate::synced::Synced;
 
 /// Where the webhook runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,19 +47,14 @@ pub struct Options {
 }
 
 /// The webhook and what it works with.
-pub struct Webhook {
-    /// Where it runs.
-    pub options: Options,
-    /// What is known of the cluster.
-    pub index: SharedIndex,
-    /// Whether every first list is in the index; set once by the watches.
-    pub ready: Arc<AtomicBool>,
+pub(crate) struct Webhook {
+    pub(crate) options: Options,
+    pub(crate) index: SharedIndex,
+    pub(crate) synced: Synced,
     /// Whether this replica leads, and so may write.
-    pub leader: watch::Receiver<bool>,
-    /// The settings as they stand.
-    pub settings: watch::Receiver<Settings>,
-    /// Its metrics.
-    pub metrics: AdmissionMetrics,
+    pub(crate) leader: watch::Receiver<bool>,
+    pub(crate) settings: watch::Receiver<Settings>,
+    pub(crate) metrics: AdmissionMetrics,
 }
 
 impl Webhook {
@@ -68,7 +63,7 @@ impl Webhook {
     ///
     /// # Errors
     /// TLS cannot be set up.
-    pub async fn run(
+    pub(crate) async fn run(
         self,
         client: Client,
         listener: TcpListener,
@@ -76,7 +71,11 @@ impl Webhook {
     ) -> Result<(), rustls::Error> {
         let serving = Arc::new(Serving::default());
         let upkeep = Upkeep::new(&client, &self, Arc::clone(&serving));
-        let admission = Arc::new(Admission { index: self.index, ready: self.ready, metrics: self.metrics });
+        let admission = Arc::new(Admission {
+            index: self.index,
+            synced: self.synced,
+            metrics: self.metrics,
+        });
         let stop = CancellationToken::new();
         let keep_up = async {
             upkeep.run(shutdown).await;
@@ -90,13 +89,17 @@ impl Webhook {
 /// What answers reviews.
 struct Admission {
     index: SharedIndex,
-    ready: Arc<AtomicBool>,
+    synced: Synced,
     metrics: AdmissionMetrics,
 }
 
 impl Admission {
     fn review(&self, body: &[u8]) -> Result<Answer, NotAReview> {
-        let readiness = if self.ready.load(Ordering::Relaxed) { Readiness::Ready } else { Readiness::NotReady };
+        let readiness = if self.synced.is_ready() {
+            Readiness::Ready
+        } else {
+            Readiness::NotReady
+        };
         review(body, &self.index, readiness)
     }
 }

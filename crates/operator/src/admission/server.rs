@@ -38,7 +38,7 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(6);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Serves reviews until the shutdown, then finishes those in flight.
 ///
@@ -95,7 +95,10 @@ struct Edge {
 impl Edge {
     fn new(serving: Arc<Serving>, admission: Arc<Admission>) -> Result<Self, rustls::Error> {
         let mut http1 = auto::Builder::new(TokioExecutor::new()).http1_only();
-        http1.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
+        http1
+            .http1()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER_TIMEOUT);
         let mut http2 = auto::Builder::new(TokioExecutor::new()).http2_only();
         http2
             .http2()
@@ -103,7 +106,12 @@ impl Edge {
             .keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT)
             .max_concurrent_streams(MAX_STREAMS);
-        Ok(Self { tls: TlsAcceptor::from(Arc::new(tls(serving)?)), http1, http2, admission })
+        Ok(Self {
+            tls: TlsAcceptor::from(Arc::new(tls(serving)?)),
+            http1,
+            http2,
+            admission,
+        })
     }
 
     async fn converse(&self, stream: TcpStream, watcher: Watcher) {
@@ -161,7 +169,9 @@ fn review(body: &[u8], admission: &Admission) -> Reply {
         Ok(answer) => {
             admission.metrics.answered(&answer, started.elapsed());
             let mut reply = reply(StatusCode::OK, answer.body.into());
-            reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            reply
+                .headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             reply
         }
         Err(problem) => reply(StatusCode::BAD_REQUEST, problem.to_string().into()),

@@ -20,6 +20,8 @@ use crate::settings::Settings;
 
 /// A round that takes longer is given up.
 const ROUND_TIMEOUT: Duration = Duration::from_secs(15);
+/// The API server may be gone for good when we go.
+const REMOVAL_TIMEOUT: Duration = Duration::from_secs(4);
 /// A Secret that others keep writing is left for the next round after so many tries.
 const TRIES: usize = 3;
 
@@ -77,7 +79,10 @@ impl Upkeep {
     /// Runs until the shutdown, then removes the webhook configuration if it is ours.
     pub(super) async fn run(mut self, shutdown: CancellationToken) {
         let _ = shutdown.run_until_cancelled(self.rounds()).await;
-        match timeout(ROUND_TIMEOUT, self.publisher.remove()).await.map_err(Problem::from) {
+        match timeout(REMOVAL_TIMEOUT, self.publisher.remove())
+            .await
+            .map_err(Problem::from)
+        {
             Ok(Ok(())) => {}
             Ok(Err(problem)) => warn!(%problem, "the webhook stays registered; the API server calls it in vain"),
             Err(problem) => warn!(%problem, "the webhook stays registered; the API server calls it in vain"),
@@ -143,7 +148,11 @@ impl Upkeep {
     }
 
     fn trust(&self, material: &Material) -> Trust {
-        if self.published.as_deref() == Some(&material.bundle()) { Trust::Published } else { Trust::Pending }
+        if self.published.as_deref() == Some(&material.bundle()) {
+            Trust::Published
+        } else {
+            Trust::Pending
+        }
     }
 
     fn serve(&mut self, material: &Material) -> Result<(), CertificateError> {

@@ -183,10 +183,7 @@ impl Material {
             let (authority, key) = Certificate::authority(now, lifetimes.authority)?;
             next.authorities.insert(0, authority);
             next.authority_key = PrivateKey(key.serialize_pem());
-        } else if !good
-            || (by_newest && self.certificate.is_due(now))
-            || (!by_newest && trust == Trust::Published)
-        {
+        } else if !good || (by_newest && self.certificate.is_due(now)) || (!by_newest && trust == Trust::Published) {
             let authority_key = KeyPair::from_pem(&self.authority_key.0)?;
             let (certificate, key) = newest.sign(&authority_key, names, now, lifetimes.certificate)?;
             next.certificate = certificate;
@@ -201,6 +198,7 @@ impl Material {
     }
 
     /// The authorities to trust, the newest first.
+    #[cfg(test)]
     pub fn authorities(&self) -> &[Certificate] {
         &self.authorities
     }
@@ -225,11 +223,15 @@ impl Material {
 fn read_certificates(text: &str) -> Result<Vec<Certificate>, CertificateError> {
     let blocks = pem::parse_many(text).map_err(|problem| CertificateError::Unreadable(problem.to_string()))?;
     let certificates = blocks.into_iter().filter(|block| block.tag() == CERTIFICATE_TAG);
-    certificates.map(|block| Certificate::read(block.into_contents().into())).collect()
+    certificates
+        .map(|block| Certificate::read(block.into_contents().into()))
+        .collect()
 }
 
 fn write_certificates(certificates: &[Certificate]) -> String {
-    let blocks: Vec<Pem> =
-        certificates.iter().map(|certificate| Pem::new(CERTIFICATE_TAG, certificate.der().to_vec())).collect();
+    let blocks: Vec<Pem> = certificates
+        .iter()
+        .map(|certificate| Pem::new(CERTIFICATE_TAG, certificate.der().to_vec()))
+        .collect();
     pem::encode_many_config(&blocks, EncodeConfig::new().set_line_ending(LineEnding::LF))
 }
