@@ -40,7 +40,7 @@ pub fn run(write: bool) -> Result<()> {
     }
     if deny_is_installed() {
         checks.take("dependencies", |step| {
-            run(step, &["deny", "--log-level", "warn", "check"])
+            run(step, &["deny", "--log-level", "error", "check", "bans", "licenses", "sources"])
         });
     } else {
         let note = "cargo-deny is not installed; `cargo install --locked cargo-deny` adds this check";

@@ -2,6 +2,7 @@
 
 mod build;
 mod commands;
+mod guest;
 mod ready;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 pub use build::Builder;
 pub use commands::Component;
+pub use guest::Guest;
 
 use crate::audit::AuditLog;
 use crate::certificates::Authority;
@@ -176,18 +178,11 @@ impl ControlPlane {
             path: self.log(component),
             log: String::new(),
         })?;
-        let folder = self.folder().display();
-        // Nothing of the caller's environment, a proxy least of all.
-        let env = vec![
-            format!("HOME={folder}"),
-            format!("TMPDIR={folder}"),
-            "PATH=/usr/bin:/bin".to_owned(),
-        ];
         let id = self
             .supervisor
             .run(&Start {
                 argv,
-                env,
+                env: self.environment(),
                 log: self.log(component),
             })
             .await?;
@@ -196,6 +191,16 @@ impl ControlPlane {
             .unwrap_or_else(PoisonError::into_inner)
             .insert(component, id);
         Ok(())
+    }
+
+    /// Nothing of the caller's environment, a proxy least of all.
+    fn environment(&self) -> Vec<String> {
+        let folder = self.folder().display();
+        vec![
+            format!("HOME={folder}"),
+            format!("TMPDIR={folder}"),
+            "PATH=/usr/bin:/bin".to_owned(),
+        ]
     }
 
     fn render(&self, name: &str, groups: &[&str]) -> Result<Value> {

@@ -23,6 +23,6 @@ pub mod programs;
 mod supervisor;
 
 pub use audit::{AuditLog, Entry, Mark, ObjectRef, ResponseStatus, User};
-pub use control_plane::{ADMIN, Builder, Component, ControlPlane};
+pub use control_plane::{ADMIN, Builder, Component, ControlPlane, Guest};
 pub use error::{Error, Result};
 pub use node::FakeNode;

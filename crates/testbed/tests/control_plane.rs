@@ -240,3 +240,19 @@ async fn controllers_and_scheduler_bring_the_pod_of_a_deployment_to_a_fake_node(
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
+
+#[tokio::test]
+async fn a_guest_runs_with_its_own_variables_only_and_its_end_is_seen() {
+    let plane = ControlPlane::start().await.expect("start");
+    let mut command = std::process::Command::new("/bin/sh");
+    command
+        .args(["-c", "echo $GREETING$USER; exec sleep $FOR"])
+        .envs([("GREETING", "hello"), ("FOR", "0.1")]);
+    let guest = plane.run("guest", &command).await.expect("run");
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while guest.pid().is_some() {
+        assert!(Instant::now() < deadline, "it does not end");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(std::fs::read_to_string(guest.log()).expect("its log"), "hello\n");
+}
