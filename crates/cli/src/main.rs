@@ -2,17 +2,21 @@
 
 mod cluster;
 mod crds;
+mod engine;
 mod logs;
 mod operator;
+mod preview;
+mod show;
 
+use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 /// Puts OpenTelemetry instrumentation on workloads that already run in Kubernetes, and says for every container why it is
 /// or is not there.
 #[derive(Parser)]
-#[command(version, max_term_width = 100)]
+#[command(version, max_term_width = 100, after_help = "Linked as `kubectl-epiphyte` on the PATH, it works as `kubectl epiphyte` too.")]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -21,23 +25,31 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Operator(operator::Arguments),
+    Preview(preview::Arguments),
     Crds(crds::Arguments),
 }
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = arguments();
     // Two cryptography providers in one program are a panic at the first connection: this one is named before any.
     if rustls::crypto::ring::default_provider().install_default().is_err() {
         return fail(&anyhow::anyhow!("another cryptography provider is installed already"));
     }
     let result = match arguments.command {
-        Command::Operator(arguments) => operator::run(arguments),
-        Command::Crds(arguments) => crds::run(&arguments),
+        Command::Operator(arguments) => operator::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Preview(arguments) => preview::run(&arguments),
+        Command::Crds(arguments) => crds::run(&arguments).map(|()| ExitCode::SUCCESS),
     };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => fail(&error),
-    }
+    result.unwrap_or_else(|error| fail(&error))
+}
+
+/// The arguments; help and errors name the program as it was called.
+fn arguments() -> Arguments {
+    let called = std::env::args_os().next().unwrap_or_default();
+    let is_plugin = Path::new(&called).file_stem().is_some_and(|name| name == "kubectl-epiphyte");
+    let command = Arguments::command().bin_name(if is_plugin { "kubectl epiphyte" } else { "epiphyte" });
+    let parsed = Arguments::from_arg_matches(&command.get_matches());
+    parsed.unwrap_or_else(|error| error.exit())
 }
 
 #[expect(clippy::print_stderr, reason = "this is where a person is told that a command failed")]

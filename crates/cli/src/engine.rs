@@ -1,0 +1,24 @@
+//! The engine that the operator decides with, set up for people's commands.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use epiphyte_operator::settings::Settings;
+
+/// What the operator is run with; to hear what it would say, say the same.
+#[derive(Args)]
+pub(crate) struct EngineArguments {
+    /// The system namespace: collectors are there, and it is never instrumented.
+    #[arg(long, value_name = "NAMESPACE", env = "EPIPHYTE_NAMESPACE", default_value = "odigos-system")]
+    pub(crate) system_namespace: String,
+    /// The operator's settings file.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+impl EngineArguments {
+    /// The settings of the file, or the defaults.
+    pub(crate) fn settings(&self) -> anyhow::Result<Settings> {
+        Ok(self.config.as_deref().map_or_else(|| Ok(Settings::default()), Settings::from_file)?)
+    }
+}

@@ -1,0 +1,13 @@
+//! What `preview`, `explain` and `status` show: the data, the same for both formats, and its rendering for people.
+
+mod change;
+mod finding;
+mod output;
+mod style;
+pub(crate) mod text;
+mod workload;
+
+pub(crate) use finding::{FindingReport, SourceReport, sources};
+pub(crate) use output::{Format, json, print};
+pub(crate) use style::{BOLD, DIM, colour_of};
+pub(crate) use workload::{ContainerReport, Report, Seen};
