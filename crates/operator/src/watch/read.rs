@@ -65,14 +65,15 @@ impl Metadata {
 impl Watched for NamespaceRecord {
     const SERVED: Served = Served { group: "", version: "v1", kind: "Namespace", plural: "namespaces" };
     const GUARDED: bool = false;
-    type Manifest = Manifest<IgnoredAny, IgnoredAny>;
+    // Written by hand, a Namespace has no specification.
+    type Manifest = Bare;
 
-    fn read(manifest: Self::Manifest) -> Self {
+    fn read(manifest: Bare) -> Self {
         let annotation = manifest.metadata.annotations.and_then(|annotations| annotations.instrument);
         Self { name: manifest.metadata.name, annotation: annotation.as_deref().map(Annotation::from) }
     }
 
-    fn resource_version(manifest: &Self::Manifest) -> &str {
+    fn resource_version(manifest: &Bare) -> &str {
         &manifest.metadata.resource_version
     }
 }
