@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
+use epiphyte_operator::admission::{Target, WebhookUrl};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -24,17 +25,39 @@ pub(crate) struct Arguments {
     /// Address for /healthz, /readyz and /metrics.
     #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:8081")]
     admin_listen: SocketAddr,
+    /// Address that the webhook listens on.
+    #[arg(long, value_name = "ADDRESS", default_value = "0.0.0.0:9443")]
+    webhook_listen: SocketAddr,
+    /// Outside the cluster: the URL by which the API server reaches the webhook, such as https://127.0.0.1:9443. The
+    /// webhook configuration is then made by the operator, and removed when it stops.
+    #[arg(long, value_name = "URL")]
+    webhook_url: Option<WebhookUrl>,
+    /// In the cluster: the Service in front of the webhook, in the system namespace.
+    #[arg(long, value_name = "NAME", default_value = "epiphyte-webhook", conflicts_with = "webhook_url")]
+    webhook_service: String,
+    /// In the cluster: the operator's own service account, whose writes are not sent to the webhook.
+    #[arg(long, value_name = "NAME", env = "EPIPHYTE_SERVICE_ACCOUNT", conflicts_with = "webhook_url")]
+    service_account: Option<String>,
     #[command(flatten)]
     logs: logs::LogArguments,
 }
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
     logs::start(&arguments.logs)?;
+    let namespace = arguments.namespace;
+    let service_account = arguments.service_account.map(|name| format!("system:serviceaccount:{namespace}:{name}"));
+    let webhook = match arguments.webhook_url {
+        Some(url) => Target::Url(url),
+        None => Target::Service { namespace: namespace.clone(), name: arguments.webhook_service },
+    };
     let options = epiphyte_operator::Options {
-        namespace: arguments.namespace,
+        namespace,
         identity: identity(),
         config: arguments.config,
         admin_listen: arguments.admin_listen,
+        webhook_listen: arguments.webhook_listen,
+        webhook,
+        service_account,
     };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {

@@ -1,7 +1,5 @@
 //! Health and metrics over plain HTTP.
 
-use std::net::SocketAddr;
-
 use axum::Router;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -32,11 +30,6 @@ pub(crate) async fn serve(
         .route("/metrics", get(metrics_text))
         .with_state(Admin { metrics, synced });
     axum::serve(listener, router).with_graceful_shutdown(shutdown.cancelled_owned()).await
-}
-
-/// Binds the address that health and metrics are served on.
-pub(crate) async fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    TcpListener::bind(address).await
 }
 
 async fn ready(State(admin): State<Admin>) -> impl IntoResponse {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use epiphyte_api::Severity;
-use epiphyte_plan::{Decision, Finding, GateState, Part, Verdict, Workload};
+use epiphyte_plan::{Decision, Finding, GateState, Part, Replacement, Verdict, Workload};
 use jiff::Timestamp;
 use parking_lot::Mutex;
 use tokio::sync::{Notify, watch};
@@ -113,6 +113,9 @@ impl Due {
 
 /// Whether the template is not as the verdict says. What is on and by which delivery counts, never its bytes.
 pub fn differs(workload: &Workload, verdict: &Verdict) -> bool {
+    if workload.replacement == Replacement::Immutable {
+        return false;
+    }
     let pod = &workload.pod;
     let mut injected = false;
     let containers = pod.containers.iter().any(|container| {

@@ -30,6 +30,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use kube::Client;
 use parking_lot::RwLock;
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -62,6 +63,12 @@ pub struct Options {
     pub config: Option<PathBuf>,
     /// Where health and metrics are served.
     pub admin_listen: SocketAddr,
+    /// Where the webhook is served.
+    pub webhook_listen: SocketAddr,
+    /// Where the API server finds the webhook.
+    pub webhook: admission::Target,
+    /// User name of our own service account; `None` outside the cluster.
+    pub service_account: Option<String>,
 }
 
 /// The operator cannot go on.
@@ -70,11 +77,13 @@ pub enum OperatorError {
     /// The settings file is wrong at the start.
     #[error(transparent)]
     Settings(#[from] SettingsError),
-    /// The address for health and metrics cannot be had.
-    #[error("cannot listen on {address} for health and metrics")]
-    Admin {
+    /// An address cannot be had.
+    #[error("cannot listen on {address} for {purpose}")]
+    Listen {
         /// The address.
         address: SocketAddr,
+        /// What it was wanted for.
+        purpose: &'static str,
         /// Why not.
         source: std::io::Error,
     },
@@ -99,8 +108,8 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
     let election = initial.leader_election.clone();
     let (settings, _) = tokio::sync::watch::channel(initial);
 
-    let address = options.admin_listen;
-    let admin = admin::bind(address).await.map_err(|source| OperatorError::Admin { address, source })?;
+    let admin = listen(options.admin_listen, "health and metrics").await?;
+    let webhook_listener = listen(options.webhook_listen, "the webhook").await?;
     let mut background = JoinSet::new();
     let (served, stop) = (metrics.clone(), CancellationToken::new());
     let admin_synced = synced.clone();
@@ -128,6 +137,20 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
     let (leads, writes) = tokio::sync::watch::channel(false);
     background.spawn(lead(leadership.leads.clone(), synced.clone(), leads, metrics.clone()));
 
+    let webhook = admission::Webhook {
+        options: admission::Options {
+            target: options.webhook,
+            namespace: options.namespace.clone(),
+            service_account: options.service_account,
+        },
+        index: Arc::clone(&index),
+        synced: synced.clone(),
+        leader: writes.clone(),
+        settings: settings.subscribe(),
+        metrics: metrics.with_registry(admission::AdmissionMetrics::new),
+    };
+    let mut webhook = tokio::spawn(webhook.run(client.clone(), webhook_listener, shutdown.clone()));
+
     let events = write::Events::new(client.clone());
     background.spawn(decide::run(Arc::clone(&index), dirty, queues.clone(), writes.clone()));
     background.spawn(sources::run(Arc::clone(&index), events.clone(), writes.clone()));
@@ -147,6 +170,12 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
     let ended = tokio::select! {
         () = shutdown.cancelled() => Ok(()),
         () = leadership.ended() => Err(OperatorError::Ended("the election")),
+        result = &mut webhook => {
+            if let Ok(Err(error)) = result {
+                tracing::error!(%error, "the webhook failed");
+            }
+            Err(OperatorError::Ended("the webhook"))
+        }
     };
     info!("stopping");
     shutdown.cancel();
@@ -154,6 +183,10 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
     let finish = async {
         while writers.join_next().await.is_some() {}
         while keepers.join_next().await.is_some() {}
+        if !webhook.is_finished() {
+            // How it ended no longer matters.
+            let _ = webhook.await;
+        }
     };
     if tokio::time::timeout(STOP_DEADLINE, finish).await.is_err() {
         warn!("gave up on work that was still under way");
@@ -165,6 +198,10 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
         warn!("cannot give the lease back; it runs out by itself");
     }
     ended
+}
+
+async fn listen(address: SocketAddr, purpose: &'static str) -> Result<TcpListener, OperatorError> {
+    TcpListener::bind(address).await.map_err(|source| OperatorError::Listen { address, purpose, source })
 }
 
 /// Hands changed settings to the index.

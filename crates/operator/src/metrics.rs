@@ -70,8 +70,8 @@ impl Metrics {
     }
 
     /// Lets another part register its metrics, under the common prefix `epiphyte_`.
-    pub fn with_registry(&self, register: impl FnOnce(&mut Registry)) {
-        register(self.registry.lock().sub_registry_with_prefix("epiphyte"));
+    pub fn with_registry<R>(&self, register: impl FnOnce(&mut Registry) -> R) -> R {
+        register(self.registry.lock().sub_registry_with_prefix("epiphyte"))
     }
 
     /// All metrics in the text format.
