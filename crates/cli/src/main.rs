@@ -3,10 +3,12 @@
 mod cluster;
 mod crds;
 mod engine;
+mod explain;
 mod logs;
 mod operator;
 mod preview;
 mod show;
+mod status;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -25,6 +27,8 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Operator(operator::Arguments),
+    Explain(explain::Arguments),
+    Status(status::Arguments),
     Preview(preview::Arguments),
     Crds(crds::Arguments),
 }
@@ -37,6 +41,8 @@ fn main() -> ExitCode {
     }
     let result = match arguments.command {
         Command::Operator(arguments) => operator::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
         Command::Preview(arguments) => preview::run(&arguments),
         Command::Crds(arguments) => crds::run(&arguments).map(|()| ExitCode::SUCCESS),
     };

@@ -112,7 +112,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         }
     }
     let summary = summary(&found, &unread);
-    let preview = Preview { workloads: found, sources: show::sources(&index), notes, unread, summary };
+    let preview = Preview { workloads: found, sources: show::sources(&index, |_| true), notes, unread, summary };
     show::print(&match arguments.output {
         Format::Text => render(&preview),
         Format::Json => show::json(&preview)?,

@@ -1,6 +1,6 @@
 //! Findings: reasons with what they are about.
 
-use epiphyte_operator::index::Index;
+use epiphyte_operator::index::{Index, SourceRecord, SourceTarget};
 use epiphyte_plan::Finding;
 use serde::Serialize;
 
@@ -46,13 +46,13 @@ pub(crate) struct SourceReport {
     pub(crate) next: &'static str,
 }
 
-/// Every Source of the index that counts for less than it says.
-pub(crate) fn sources(index: &Index) -> Vec<SourceReport> {
-    let report = |(record, finding): (&epiphyte_operator::index::SourceRecord, Finding)| SourceReport {
+/// Every Source of the index that counts for less than it says, and marks something that is of interest.
+pub(crate) fn sources(index: &Index, is_of_interest: impl Fn(&SourceTarget) -> bool) -> Vec<SourceReport> {
+    let report = |(record, finding): (&SourceRecord, Finding)| SourceReport {
         namespace: record.key.namespace.to_string(),
         name: record.key.name.to_string(),
         finding: FindingReport::from(&finding),
         next: finding.reason.next_step(),
     };
-    index.source_findings().map(report).collect()
+    index.source_findings().filter(|(record, _)| is_of_interest(&record.target)).map(report).collect()
 }

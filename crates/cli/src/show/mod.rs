@@ -3,11 +3,13 @@
 mod change;
 mod finding;
 mod output;
+mod present;
 mod style;
 pub(crate) mod text;
 mod workload;
 
 pub(crate) use finding::{FindingReport, SourceReport, sources};
 pub(crate) use output::{Format, json, print};
+pub(crate) use present::{Present, PresentContainer};
 pub(crate) use style::{BOLD, DIM, colour_of};
 pub(crate) use workload::{ContainerReport, Report, Seen};

@@ -36,3 +36,10 @@ impl Fact for NodeFact {
         index.nodes.iter().map(|node| ObjectKey { namespace: "".into(), name: node.name.clone() }).collect()
     }
 }
+
+impl Index {
+    /// All nodes, sorted by name.
+    pub fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+}
