@@ -35,10 +35,7 @@ pub fn configuration(name: &str, options: &Options, bundle: Option<&str>) -> Mut
         timeout_seconds: Some(5),
     };
     MutatingWebhookConfiguration {
-        metadata: ObjectMeta {
-            name: Some(name.to_owned()),
-            ..ObjectMeta::default()
-        },
+        metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
         webhooks: Some(vec![webhook]),
     }
 }
@@ -49,22 +46,13 @@ fn rule(group: &str, is_meant: impl Fn(&WorkloadKind) -> bool, operations: &[&st
         api_groups: Some(vec![group.to_owned()]),
         api_versions: Some(vec!["v1".to_owned()]),
         operations: Some(operations.iter().copied().map(owned).collect()),
-        resources: Some(
-            WorkloadKind::ALL
-                .into_iter()
-                .filter(is_meant)
-                .map(WorkloadKind::plural)
-                .map(owned)
-                .collect(),
-        ),
+        resources: Some(WorkloadKind::ALL.into_iter().filter(is_meant).map(WorkloadKind::plural).map(owned).collect()),
         scope: Some("Namespaced".to_owned()),
     }
 }
 
 fn not_in_system_namespaces(own: &str) -> LabelSelector {
-    let system = SYSTEM_NAMESPACES
-        .into_iter()
-        .chain((!SYSTEM_NAMESPACES.contains(&own)).then_some(own));
+    let system = SYSTEM_NAMESPACES.into_iter().chain((!SYSTEM_NAMESPACES.contains(&own)).then_some(own));
     LabelSelector {
         match_expressions: Some(vec![LabelSelectorRequirement {
             key: "kubernetes.io/metadata.name".to_owned(),
@@ -77,16 +65,10 @@ fn not_in_system_namespaces(own: &str) -> LabelSelector {
 
 /// What we leave alone anyway need not be sent.
 fn match_conditions(service_account: Option<&str>) -> Vec<MatchCondition> {
-    let condition = |name: &str, expression: &str| MatchCondition {
-        name: name.to_owned(),
-        expression: expression.to_owned(),
-    };
-    let not_us = service_account.map(|account| {
-        condition(
-            "not-epiphyte-itself",
-            &format!("request.userInfo.username != '{account}'"),
-        )
-    });
+    let condition =
+        |name: &str, expression: &str| MatchCondition { name: name.to_owned(), expression: expression.to_owned() };
+    let not_us = service_account
+        .map(|account| condition("not-epiphyte-itself", &format!("request.userInfo.username != '{account}'")));
     not_us
         .into_iter()
         .chain([
@@ -110,10 +92,7 @@ mod tests {
     #[test]
     fn the_webhook_is_called_for_what_may_be_instrumented_and_nothing_else() {
         let options = Options {
-            target: Target::Service {
-                namespace: "odigos-system".to_owned(),
-                name: "epiphyte-webhook".to_owned(),
-            },
+            target: Target::Service { namespace: "odigos-system".to_owned(), name: "epiphyte-webhook".to_owned() },
             namespace: "odigos-system".to_owned(),
             service_account: Some("system:serviceaccount:odigos-system:epiphyte".to_owned()),
         };

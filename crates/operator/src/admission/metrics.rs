@@ -37,11 +37,7 @@ impl AdmissionMetrics {
             duration: Histogram::new(exponential_buckets(0.000_02, 2.0, 12)),
             certificate_expiry: Gauge::default(),
         };
-        registry.register(
-            "admission_reviews",
-            "Admission reviews by outcome",
-            metrics.reviews.clone(),
-        );
+        registry.register("admission_reviews", "Admission reviews by outcome", metrics.reviews.clone());
         registry.register_with_unit(
             "admission_duration",
             "Time from a review's last byte to its answer",

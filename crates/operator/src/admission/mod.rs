@@ -13,6 +13,7 @@ mod server;
 mod serving;
 mod target;
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod tests;
 mod upkeep;
 
@@ -71,11 +72,7 @@ impl Webhook {
     ) -> Result<(), rustls::Error> {
         let serving = Arc::new(Serving::default());
         let upkeep = Upkeep::new(&client, &self, Arc::clone(&serving));
-        let admission = Arc::new(Admission {
-            index: self.index,
-            synced: self.synced,
-            metrics: self.metrics,
-        });
+        let admission = Arc::new(Admission { index: self.index, synced: self.synced, metrics: self.metrics });
         let stop = CancellationToken::new();
         let keep_up = async {
             upkeep.run(shutdown).await;
@@ -95,11 +92,7 @@ struct Admission {
 
 impl Admission {
     fn review(&self, body: &[u8]) -> Result<Answer, NotAReview> {
-        let readiness = if self.synced.is_ready() {
-            Readiness::Ready
-        } else {
-            Readiness::NotReady
-        };
+        let readiness = if self.synced.is_ready() { Readiness::Ready } else { Readiness::NotReady };
         review(body, &self.index, readiness)
     }
 }

@@ -31,10 +31,7 @@ pub(super) enum PublishError {
 
 impl Publisher {
     pub(super) fn new(client: Client) -> Self {
-        Self {
-            api: Api::all(client),
-            own: None,
-        }
+        Self { api: Api::all(client), own: None }
     }
 
     /// Makes the API server trust the authorities of a bundle in PEM.
@@ -52,18 +49,11 @@ impl Publisher {
 
     /// Puts the bundle into the chart's configuration.
     async fn patch(&self, name: &str, bundle: &str) -> Result<(), PublishError> {
-        let found = self
-            .api
-            .get_opt(name)
-            .await?
-            .ok_or_else(|| PublishError::Missing(name.to_owned()))?;
+        let found = self.api.get_opt(name).await?.ok_or_else(|| PublishError::Missing(name.to_owned()))?;
         let Some(patch) = bundle_patch(&found, bundle) else {
             return Ok(());
         };
-        let params = PatchParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PatchParams::default()
-        };
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         self.api.patch(name, &params, &Patch::Strategic(patch)).await?;
         info!(configuration = name, "the webhook's authority is published");
         Ok(())
@@ -77,9 +67,7 @@ impl Publisher {
         let wanted = configuration(name, options, Some(bundle));
         let found = self.api.get_opt(name).await?;
         if found.is_none_or(|found| found.webhooks != wanted.webhooks) {
-            self.api
-                .patch(name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&wanted))
-                .await?;
+            self.api.patch(name, &PatchParams::apply(FIELD_MANAGER).force(), &Patch::Apply(&wanted)).await?;
             info!(configuration = name, "the webhook is registered");
         }
         self.own = Some(name.to_owned());
@@ -109,16 +97,11 @@ fn outside(configuration_name: &str) -> String {
 fn bundle_patch(found: &MutatingWebhookConfiguration, bundle: &str) -> Option<Value> {
     let webhooks = found.webhooks.iter().flatten();
     let outdated = webhooks.filter(|webhook| {
-        webhook
-            .client_config
-            .ca_bundle
-            .as_ref()
-            .is_none_or(|published| published.0 != bundle.as_bytes())
+        webhook.client_config.ca_bundle.as_ref().is_none_or(|published| published.0 != bundle.as_bytes())
     });
     let encoded = k8s_openapi::ByteString(bundle.as_bytes().to_vec());
-    let changes: Vec<Value> = outdated
-        .map(|webhook| json!({ "name": webhook.name, "clientConfig": { "caBundle": encoded } }))
-        .collect();
+    let changes: Vec<Value> =
+        outdated.map(|webhook| json!({ "name": webhook.name, "clientConfig": { "caBundle": encoded } })).collect();
     let version = &found.metadata.resource_version;
     (!changes.is_empty()).then(|| json!({ "metadata": { "resourceVersion": version }, "webhooks": changes }))
 }
@@ -128,15 +111,8 @@ mod tests {
     use super::*;
 
     fn found(bundle: Option<&str>) -> MutatingWebhookConfiguration {
-        let target = Target::Service {
-            namespace: "system".to_owned(),
-            name: "webhook".to_owned(),
-        };
-        let options = Options {
-            target,
-            namespace: "system".to_owned(),
-            service_account: None,
-        };
+        let target = Target::Service { namespace: "system".to_owned(), name: "webhook".to_owned() };
+        let options = Options { target, namespace: "system".to_owned(), service_account: None };
         let mut found = configuration("epiphyte", &options, bundle);
         found.metadata.resource_version = Some("7".to_owned());
         found

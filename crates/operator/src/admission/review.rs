@@ -177,26 +177,14 @@ enum Problem {
 /// # Errors
 /// The body is no review: there is no request whose answer this could be.
 pub fn review(body: &[u8], index: &RwLock<Index>, readiness: Readiness) -> Result<Answer, NotAReview> {
-    let Review {
-        api_version,
-        kind,
-        request,
-    } = serde_json::from_slice(body)?;
+    let Review { api_version, kind, request } = serde_json::from_slice(body)?;
     if api_version != API_VERSION || kind != KIND {
         return Err(NotAReview::OtherObject);
     }
     let (kind, operation) = (request.kind.workload(), request.operation());
     let reply = |patch| {
-        let response = Response {
-            uid: &request.uid,
-            allowed: true,
-            patch,
-        };
-        serde_json::to_vec(&Reply {
-            api_version: API_VERSION,
-            kind: KIND,
-            response,
-        })
+        let response = Response { uid: &request.uid, allowed: true, patch };
+        serde_json::to_vec(&Reply { api_version: API_VERSION, kind: KIND, response })
     };
     let (body, outcome) = match (kind, readiness) {
         (None, _) => (reply(None)?, Outcome::Unchanged),
@@ -211,12 +199,7 @@ pub fn review(body: &[u8], index: &RwLock<Index>, readiness: Readiness) -> Resul
             }
         },
     };
-    Ok(Answer {
-        body,
-        operation,
-        kind,
-        outcome,
-    })
+    Ok(Answer { body, operation, kind, outcome })
 }
 
 impl GroupVersionKind<'_> {
@@ -266,10 +249,7 @@ impl Request<'_> {
             return Ok(None);
         }
         let patch = BASE64.encode(serde_json::to_vec(&operation.patch)?);
-        Ok(Some(Patch {
-            patch_type: "JSONPatch",
-            patch,
-        }))
+        Ok(Some(Patch { patch_type: "JSONPatch", patch }))
     }
 
     /// Reads an object slimly. Under creation the request alone may know its namespace, and nobody its name.
@@ -292,10 +272,7 @@ fn consult(index: &RwLock<Index>, new: &Workload, old: Option<&Workload>) -> Opt
 
 /// Whether nothing is to be added, and nothing of ours is there that could be taken off or carried over.
 fn is_settled(new: &Workload, old: Option<&Workload>, verdict: &Verdict) -> bool {
-    let adds = verdict
-        .containers
-        .iter()
-        .any(|container| matches!(container.decision, Decision::On(_)));
+    let adds = verdict.containers.iter().any(|container| matches!(container.decision, Decision::On(_)));
     !adds && is_bare(new) && old.is_none_or(is_bare)
 }
 

@@ -12,12 +12,7 @@ use serde_json::json;
 
 use super::certificates::{CertificateError, Material, Texts};
 
-const KEYS: Texts<&str> = Texts {
-    bundle: "ca.crt",
-    authority_key: "ca.key",
-    certificate: "tls.crt",
-    key: "tls.key",
-};
+const KEYS: Texts<&str> = Texts { bundle: "ca.crt", authority_key: "ca.key", certificate: "tls.crt", key: "tls.key" };
 
 /// The Secret that all replicas serve from. Read by `get` alone: nothing lists or watches secrets.
 pub(super) struct Store {
@@ -42,9 +37,7 @@ pub(super) enum Written {
 
 impl Store {
     pub(super) fn new(client: Client, namespace: &str) -> Self {
-        Self {
-            api: Api::namespaced(client, namespace),
-        }
+        Self { api: Api::namespaced(client, namespace) }
     }
 
     /// Reads the Secret, if it is there.
@@ -59,28 +52,19 @@ impl Store {
     /// Makes the Secret.
     pub(super) async fn create(&self, material: &Material) -> kube::Result<Written> {
         let secret = Secret {
-            metadata: ObjectMeta {
-                name: Some(WEBHOOK_SECRET.to_owned()),
-                ..ObjectMeta::default()
-            },
+            metadata: ObjectMeta { name: Some(WEBHOOK_SECRET.to_owned()), ..ObjectMeta::default() },
             type_: Some("kubernetes.io/tls".to_owned()),
             data: Some(data(material)),
             ..Secret::default()
         };
-        let params = PostParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PostParams::default()
-        };
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         written(self.api.create(&params, &secret).await)
     }
 
     /// Changes the Secret, if it is still the one that was read.
     pub(super) async fn update(&self, version: &str, material: &Material) -> kube::Result<Written> {
         let patch = json!({ "metadata": { "resourceVersion": version }, "data": data(material) });
-        let params = PatchParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PatchParams::default()
-        };
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         written(self.api.patch(WEBHOOK_SECRET, &params, &Patch::Merge(patch)).await)
     }
 }
@@ -109,18 +93,8 @@ fn read(data: &BTreeMap<String, ByteString>) -> Result<Material, CertificateErro
 }
 
 fn data(material: &Material) -> BTreeMap<String, ByteString> {
-    let Texts {
-        bundle,
-        authority_key,
-        certificate,
-        key,
-    } = material.texts();
-    [
-        (KEYS.bundle, bundle),
-        (KEYS.authority_key, authority_key),
-        (KEYS.certificate, certificate),
-        (KEYS.key, key),
-    ]
-    .map(|(key, text)| (key.to_owned(), ByteString(text.into_bytes())))
-    .into()
+    let Texts { bundle, authority_key, certificate, key } = material.texts();
+    [(KEYS.bundle, bundle), (KEYS.authority_key, authority_key), (KEYS.certificate, certificate), (KEYS.key, key)]
+        .map(|(key, text)| (key.to_owned(), ByteString(text.into_bytes())))
+        .into()
 }

@@ -95,10 +95,7 @@ struct Edge {
 impl Edge {
     fn new(serving: Arc<Serving>, admission: Arc<Admission>) -> Result<Self, rustls::Error> {
         let mut http1 = auto::Builder::new(TokioExecutor::new()).http1_only();
-        http1
-            .http1()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT);
+        http1.http1().timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
         let mut http2 = auto::Builder::new(TokioExecutor::new()).http2_only();
         http2
             .http2()
@@ -106,12 +103,7 @@ impl Edge {
             .keep_alive_interval(PING_INTERVAL)
             .keep_alive_timeout(PING_TIMEOUT)
             .max_concurrent_streams(MAX_STREAMS);
-        Ok(Self {
-            tls: TlsAcceptor::from(Arc::new(tls(serving)?)),
-            http1,
-            http2,
-            admission,
-        })
+        Ok(Self { tls: TlsAcceptor::from(Arc::new(tls(serving)?)), http1, http2, admission })
     }
 
     async fn converse(&self, stream: TcpStream, watcher: Watcher) {
@@ -169,9 +161,7 @@ fn review(body: &[u8], admission: &Admission) -> Reply {
         Ok(answer) => {
             admission.metrics.answered(&answer, started.elapsed());
             let mut reply = reply(StatusCode::OK, answer.body.into());
-            reply
-                .headers_mut()
-                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             reply
         }
         Err(problem) => reply(StatusCode::BAD_REQUEST, problem.to_string().into()),

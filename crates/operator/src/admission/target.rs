@@ -51,11 +51,7 @@ impl Target {
                 }),
                 url: None,
             },
-            Self::Url(url) => WebhookClientConfig {
-                ca_bundle,
-                service: None,
-                url: Some(url.to_string()),
-            },
+            Self::Url(url) => WebhookClientConfig { ca_bundle, service: None, url: Some(url.to_string()) },
         }
     }
 }
@@ -72,11 +68,7 @@ pub struct InvalidUrl;
 impl WebhookUrl {
     /// The host name or address.
     fn host(&self) -> &str {
-        self.0
-            .host()
-            .unwrap_or_default()
-            .trim_start_matches('[')
-            .trim_end_matches(']')
+        self.0.host().unwrap_or_default().trim_start_matches('[').trim_end_matches(']')
     }
 }
 
@@ -85,9 +77,7 @@ impl FromStr for WebhookUrl {
 
     fn from_str(text: &str) -> Result<Self, InvalidUrl> {
         let uri: Uri = text.parse().map_err(|_| InvalidUrl)?;
-        let has_user = uri
-            .authority()
-            .is_some_and(|authority| authority.as_str().contains('@'));
+        let has_user = uri.authority().is_some_and(|authority| authority.as_str().contains('@'));
         let is_valid = uri.scheme() == Some(&Scheme::HTTPS)
             && uri.host().is_some_and(|host| !host.is_empty())
             && uri.query().is_none()
@@ -114,48 +104,26 @@ mod tests {
 
     #[test]
     fn a_url_gets_the_path_of_the_webhook() {
-        assert_eq!(
-            url("https://127.0.0.1:9443").to_string(),
-            "https://127.0.0.1:9443/mutate"
-        );
-        assert_eq!(
-            url("https://proxy.example/epiphyte/").to_string(),
-            "https://proxy.example/epiphyte/mutate"
-        );
+        assert_eq!(url("https://127.0.0.1:9443").to_string(), "https://127.0.0.1:9443/mutate");
+        assert_eq!(url("https://proxy.example/epiphyte/").to_string(), "https://proxy.example/epiphyte/mutate");
     }
 
     #[test]
     fn a_certificate_is_for_the_host_of_the_url() {
         assert_eq!(Target::Url(url("https://[::1]:9443")).names(), ["::1"]);
-        assert_eq!(
-            Target::Url(url("https://host.docker.internal:9443")).names(),
-            ["host.docker.internal"]
-        );
+        assert_eq!(Target::Url(url("https://host.docker.internal:9443")).names(), ["host.docker.internal"]);
     }
 
     #[test]
     fn a_certificate_is_for_the_names_of_the_service() {
-        let target = Target::Service {
-            namespace: "lumigo-system".to_owned(),
-            name: "epiphyte-webhook".to_owned(),
-        };
-        let names = [
-            "epiphyte-webhook.lumigo-system.svc.cluster.local",
-            "epiphyte-webhook.lumigo-system.svc",
-        ];
+        let target = Target::Service { namespace: "lumigo-system".to_owned(), name: "epiphyte-webhook".to_owned() };
+        let names = ["epiphyte-webhook.lumigo-system.svc.cluster.local", "epiphyte-webhook.lumigo-system.svc"];
         assert_eq!(target.names(), names);
     }
 
     #[test]
     fn what_the_api_server_would_not_call_is_refused() {
-        for text in [
-            "http://127.0.0.1",
-            "127.0.0.1:9443",
-            "/mutate",
-            "https://a/?b",
-            "https://me@a/",
-            "",
-        ] {
+        for text in ["http://127.0.0.1", "127.0.0.1:9443", "/mutate", "https://a/?b", "https://me@a/", ""] {
             assert_eq!(text.parse::<WebhookUrl>(), Err(InvalidUrl), "{text}");
         }
     }

@@ -79,10 +79,7 @@ impl Upkeep {
     /// Runs until the shutdown, then removes the webhook configuration if it is ours.
     pub(super) async fn run(mut self, shutdown: CancellationToken) {
         let _ = shutdown.run_until_cancelled(self.rounds()).await;
-        match timeout(REMOVAL_TIMEOUT, self.publisher.remove())
-            .await
-            .map_err(Problem::from)
-        {
+        match timeout(REMOVAL_TIMEOUT, self.publisher.remove()).await.map_err(Problem::from) {
             Ok(Ok(())) => {}
             Ok(Err(problem)) => warn!(%problem, "the webhook stays registered; the API server calls it in vain"),
             Err(problem) => warn!(%problem, "the webhook stays registered; the API server calls it in vain"),
@@ -148,11 +145,7 @@ impl Upkeep {
     }
 
     fn trust(&self, material: &Material) -> Trust {
-        if self.published.as_deref() == Some(&material.bundle()) {
-            Trust::Published
-        } else {
-            Trust::Pending
-        }
+        if self.published.as_deref() == Some(&material.bundle()) { Trust::Published } else { Trust::Pending }
     }
 
     fn serve(&mut self, material: &Material) -> Result<(), CertificateError> {
@@ -184,5 +177,5 @@ async fn became_leader(leader: &mut watch::Receiver<bool>) {
             return;
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }

@@ -64,11 +64,7 @@ impl Certificate {
         let validity = parsed.validity();
         let not_before = Timestamp::from_second(validity.not_before.timestamp()).map_err(unreadable)?;
         let not_after = Timestamp::from_second(validity.not_after.timestamp()).map_err(unreadable)?;
-        Ok(Self {
-            der,
-            not_before,
-            not_after,
-        })
+        Ok(Self { der, not_before, not_after })
     }
 
     /// Whether the certificate is for this key.

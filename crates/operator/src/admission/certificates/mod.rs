@@ -7,6 +7,7 @@
 
 mod certificate;
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod tests;
 
 use std::fmt;
@@ -49,10 +50,7 @@ impl Lifetimes {
     /// would not keep up.
     pub fn new(certificate: SignedDuration, authority: SignedDuration) -> Self {
         let least = SignedDuration::from_secs(10);
-        Self {
-            certificate: certificate.max(least),
-            authority: authority.max(least),
-        }
+        Self { certificate: certificate.max(least), authority: authority.max(least) }
     }
 
     /// How often to look whether something is due: a small part of the shorter life, at most ten seconds.
@@ -223,15 +221,11 @@ impl Material {
 fn read_certificates(text: &str) -> Result<Vec<Certificate>, CertificateError> {
     let blocks = pem::parse_many(text).map_err(|problem| CertificateError::Unreadable(problem.to_string()))?;
     let certificates = blocks.into_iter().filter(|block| block.tag() == CERTIFICATE_TAG);
-    certificates
-        .map(|block| Certificate::read(block.into_contents().into()))
-        .collect()
+    certificates.map(|block| Certificate::read(block.into_contents().into())).collect()
 }
 
 fn write_certificates(certificates: &[Certificate]) -> String {
-    let blocks: Vec<Pem> = certificates
-        .iter()
-        .map(|certificate| Pem::new(CERTIFICATE_TAG, certificate.der().to_vec()))
-        .collect();
+    let blocks: Vec<Pem> =
+        certificates.iter().map(|certificate| Pem::new(CERTIFICATE_TAG, certificate.der().to_vec())).collect();
     pem::encode_many_config(&blocks, EncodeConfig::new().set_line_ending(LineEnding::LF))
 }

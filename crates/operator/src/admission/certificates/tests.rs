@@ -5,9 +5,7 @@ use super::*;
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 fn names() -> Vec<String> {
-    ["epiphyte-webhook.lumigo-system.svc", "127.0.0.1", "::1"]
-        .map(str::to_owned)
-        .to_vec()
+    ["epiphyte-webhook.lumigo-system.svc", "127.0.0.1", "::1"].map(str::to_owned).to_vec()
 }
 
 fn lifetimes() -> Lifetimes {
@@ -27,9 +25,7 @@ fn issued() -> Material {
 }
 
 fn step(material: &Material, trust: Trust, now: Timestamp) -> Option<Material> {
-    material
-        .step(&names(), lifetimes(), trust, now)
-        .expect("it can be made")
+    material.step(&names(), lifetimes(), trust, now).expect("it can be made")
 }
 
 fn is_trusted(material: &Material, by: &[Certificate], now: Timestamp) -> bool {
@@ -41,16 +37,10 @@ fn what_is_issued_is_trusted_by_its_bundle_at_once() {
     let material = issued();
     assert!(is_trusted(&material, material.authorities(), start()));
     assert!(
-        material
-            .certificate()
-            .is_trusted(material.authorities(), &names(), start() - 4.minutes()),
+        material.certificate().is_trusted(material.authorities(), &names(), start() - 4.minutes()),
         "clocks differ"
     );
-    assert!(
-        !material
-            .certificate()
-            .is_trusted(material.authorities(), &["elsewhere".to_owned()], start())
-    );
+    assert!(!material.certificate().is_trusted(material.authorities(), &["elsewhere".to_owned()], start()));
 }
 
 #[test]
@@ -73,12 +63,7 @@ fn what_is_written_reads_back_the_same() {
 fn a_key_of_another_certificate_is_refused() {
     let (one, other) = (issued().texts(), issued().texts());
     let read = |authority_key, key| {
-        Material::read(Texts {
-            bundle: &one.bundle,
-            authority_key,
-            certificate: &one.certificate,
-            key,
-        })
+        Material::read(Texts { bundle: &one.bundle, authority_key, certificate: &one.certificate, key })
     };
     assert!(read(&one.authority_key, &one.key).is_ok());
     assert!(read(&other.authority_key, &one.key).is_err());
@@ -125,16 +110,10 @@ fn a_new_authority_signs_only_when_it_is_trusted() {
 fn a_certificate_that_is_of_no_use_is_replaced_whether_trusted_or_not() {
     let material = issued();
     let elsewhere = vec!["10.0.0.1".to_owned()];
-    let moved = material
-        .step(&elsewhere, lifetimes(), Trust::Pending, day(1))
-        .expect("it can be made");
+    let moved = material.step(&elsewhere, lifetimes(), Trust::Pending, day(1)).expect("it can be made");
     let moved = moved.expect("the names changed");
     assert_eq!(moved.authorities(), material.authorities());
-    assert!(
-        moved
-            .certificate()
-            .is_trusted(material.authorities(), &elsewhere, day(1))
-    );
+    assert!(moved.certificate().is_trusted(material.authorities(), &elsewhere, day(1)));
 
     let expired = step(&material, Trust::Pending, day(10)).expect("it is over");
     assert!(is_trusted(&expired, material.authorities(), day(10)));
@@ -158,18 +137,10 @@ fn the_serving_certificate_is_trusted_at_every_moment() {
         let now = start() + hour.hours();
         let published = known == material.authorities();
         known = material.authorities().to_vec();
-        let Some(next) = step(
-            &material,
-            if published { Trust::Published } else { Trust::Pending },
-            now,
-        ) else {
+        let Some(next) = step(&material, if published { Trust::Published } else { Trust::Pending }, now) else {
             continue;
         };
-        let good: Vec<Certificate> = known
-            .iter()
-            .filter(|authority| !authority.is_over(now))
-            .cloned()
-            .collect();
+        let good: Vec<Certificate> = known.iter().filter(|authority| !authority.is_over(now)).cloned().collect();
         assert!(is_trusted(&next, &good, now), "after {hour} hours");
         assert!(next.authorities().len() <= 2);
         issued_certificates += i32::from(next.certificate() != material.certificate());

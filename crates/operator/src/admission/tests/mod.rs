@@ -19,9 +19,14 @@ use crate::settings::Settings;
 
 /// An index in which the namespace `shop` has an active Lumigo, so that everything in it gets the injector.
 fn index() -> SharedIndex {
-    let index = Arc::new(RwLock::new(Index::new(&Settings::default(), "odigos-system")));
+    let index = empty_index();
     set_lumigo(&index, |_| {});
     index
+}
+
+/// An index in which nothing is marked.
+fn empty_index() -> SharedIndex {
+    Arc::new(RwLock::new(Index::new(&Settings::default(), "odigos-system")))
 }
 
 fn set_lumigo(index: &SharedIndex, change: impl FnOnce(&mut LumigoFact)) {
@@ -35,24 +40,15 @@ fn set_lumigo(index: &SharedIndex, change: impl FnOnce(&mut LumigoFact)) {
         removes_on_deletion: true,
         traces: true,
         logs: false,
-        token: Some(TokenRef {
-            name: "credentials".into(),
-            key: "token".into(),
-        }),
+        token: Some(TokenRef { name: "credentials".into(), key: "token".into() }),
     };
     change(&mut fact);
-    LumigoRecord {
-        namespace: "shop".into(),
-        fact,
-    }
-    .apply(&mut index.write(), Timestamp::UNIX_EPOCH);
+    LumigoRecord { namespace: "shop".into(), fact }.apply(&mut index.write(), Timestamp::UNIX_EPOCH);
 }
 
 /// A Deployment with one container of five variables. The request alone says where it is.
 fn deployment() -> Value {
-    let env: Vec<Value> = (0..5)
-        .map(|n| json!({ "name": format!("VARIABLE_{n}"), "value": "some value" }))
-        .collect();
+    let env: Vec<Value> = (0..5).map(|n| json!({ "name": format!("VARIABLE_{n}"), "value": "some value" })).collect();
     json!({
         "apiVersion": "apps/v1",
         "kind": "Deployment",

@@ -23,19 +23,14 @@ fn assert_unchanged(answer: &Answer, outcome: Outcome) {
 
 fn instrumented() -> Value {
     let stored = admitted(&index(), "CREATE", &deployment(), None);
-    assert_eq!(
-        stored.pointer("/spec/template/spec/volumes/0/name"),
-        Some(&json!("lumigo-injector"))
-    );
+    assert_eq!(stored.pointer("/spec/template/spec/volumes/0/name"), Some(&json!("lumigo-injector")));
     stored
 }
 
 #[test]
 fn what_is_marked_on_is_instrumented_when_it_is_created() {
     let stored = instrumented();
-    let mounts = stored
-        .pointer("/spec/template/spec/containers/0/volumeMounts")
-        .expect("there are mounts");
+    let mounts = stored.pointer("/spec/template/spec/containers/0/volumeMounts").expect("there are mounts");
     assert_eq!(mounts[0]["mountPath"], "/opt/lumigo");
     assert_eq!(mounts[0]["name"], "lumigo-injector");
 }
@@ -44,15 +39,9 @@ fn what_is_marked_on_is_instrumented_when_it_is_created() {
 fn what_is_not_marked_is_left_alone() {
     let index = index();
     set_lumigo(&index, |lumigo| lumigo.injects = false);
-    assert_unchanged(
-        &answer(&index, &request("CREATE", &deployment(), None)),
-        Outcome::Unchanged,
-    );
+    assert_unchanged(&answer(&index, &request("CREATE", &deployment(), None)), Outcome::Unchanged);
     let (new, old) = (deployment(), deployment());
-    assert_unchanged(
-        &answer(&index, &request("UPDATE", &new, Some(&old))),
-        Outcome::Unchanged,
-    );
+    assert_unchanged(&answer(&index, &request("UPDATE", &new, Some(&old))), Outcome::Unchanged);
 }
 
 #[test]
@@ -89,10 +78,7 @@ fn another_agents_image_reaches_a_workload_only_when_its_template_changes() {
     let mut changed = deployment();
     changed["spec"]["template"]["spec"]["containers"][0]["image"] = json!("registry.example/cart:2");
     let stored = admitted(&next_version, "UPDATE", &changed, Some(&old));
-    assert_eq!(
-        stored.pointer("/spec/template/spec/initContainers/0/image"),
-        Some(&json!("epiphyte/agents:next"))
-    );
+    assert_eq!(stored.pointer("/spec/template/spec/initContainers/0/image"), Some(&json!("epiphyte/agents:next")));
 }
 
 #[test]
@@ -139,11 +125,7 @@ fn what_a_controller_owns_and_what_is_being_deleted_is_left_alone() {
     let mut deleted = instrumented();
     deleted["metadata"]["deletionTimestamp"] = json!("2030-01-01T00:00:00Z");
     let old = deleted.clone();
-    set_lumigo(&index(), |lumigo| lumigo.injects = false);
-    assert_unchanged(
-        &answer(&index(), &request("UPDATE", &deleted, Some(&old))),
-        Outcome::Unchanged,
-    );
+    assert_unchanged(&answer(&empty_index(), &request("UPDATE", &deleted, Some(&old))), Outcome::Unchanged);
 }
 
 #[test]
@@ -183,14 +165,8 @@ fn an_object_that_cannot_be_read_is_allowed_unchanged() {
     let mut garbage = deployment();
     garbage["spec"]["template"]["spec"]["containers"] = json!("none");
     assert_unchanged(&answer(&index(), &request("CREATE", &garbage, None)), Outcome::Failed);
-    assert_unchanged(
-        &answer(&index(), &request("UPDATE", &deployment(), Some(&garbage))),
-        Outcome::Failed,
-    );
-    assert_unchanged(
-        &answer(&index(), &request("CREATE", &json!([1, 2]), None)),
-        Outcome::Failed,
-    );
+    assert_unchanged(&answer(&index(), &request("UPDATE", &deployment(), Some(&garbage))), Outcome::Failed);
+    assert_unchanged(&answer(&index(), &request("CREATE", &json!([1, 2]), None)), Outcome::Failed);
 }
 
 #[test]
@@ -206,15 +182,7 @@ fn what_is_no_review_is_refused() {
     older["apiVersion"] = json!("admission.k8s.io/v1beta1");
     let mut without_request = request("CREATE", &deployment(), None);
     without_request["request"] = Value::Null;
-    for body in [
-        "",
-        "hello",
-        "[]",
-        "{}",
-        &deployment().to_string(),
-        &older.to_string(),
-        &without_request.to_string(),
-    ] {
+    for body in ["", "hello", "[]", "{}", &deployment().to_string(), &older.to_string(), &without_request.to_string()] {
         assert!(review(body.as_bytes(), &index(), Readiness::Ready).is_err(), "{body}");
     }
     assert!(review(&[0xff, 0xfe], &index(), Readiness::Ready).is_err());
@@ -238,15 +206,7 @@ fn how_long_a_review_takes() {
     };
     time("create", &marked, &request("CREATE", &deployment(), None));
     time("carry over", &marked, &request("UPDATE", &deployment(), Some(&old)));
-    time(
-        "update of an instrumented one",
-        &marked,
-        &request("UPDATE", &old, Some(&old)),
-    );
+    time("update of an instrumented one", &marked, &request("UPDATE", &old, Some(&old)));
     time("leave alone", &unmarked, &request("CREATE", &deployment(), None));
-    time(
-        "leave alone in an update",
-        &unmarked,
-        &request("UPDATE", &deployment(), Some(&deployment())),
-    );
+    time("leave alone in an update", &unmarked, &request("UPDATE", &deployment(), Some(&deployment())));
 }

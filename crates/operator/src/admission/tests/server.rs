@@ -49,26 +49,10 @@ impl Server {
         serving.set(material.certified_key().expect("a key"));
         let mut registry = Registry::default();
         let metrics = AdmissionMetrics::new(&mut registry);
-        let admission = Arc::new(Admission {
-            index: index(),
-            synced: Synced::new(),
-            metrics,
-        });
+        let admission = Arc::new(Admission { index: index(), synced: Synced::new(), metrics });
         let shutdown = CancellationToken::new();
-        let task = tokio::spawn(server::serve(
-            listener,
-            Arc::clone(&serving),
-            admission,
-            shutdown.clone(),
-        ));
-        Self {
-            address,
-            serving,
-            material,
-            registry,
-            shutdown,
-            task,
-        }
+        let task = tokio::spawn(server::serve(listener, Arc::clone(&serving), admission, shutdown.clone()));
+        Self { address, serving, material, registry, shutdown, task }
     }
 
     async fn connect(&self, trusted: &Material, protocol: &str) -> std::io::Result<TlsStream<TcpStream>> {
@@ -87,19 +71,14 @@ impl Server {
 
     async fn http1(&self) -> http1::SendRequest<Full<Bytes>> {
         let stream = self.connect(&self.material, "http/1.1").await.expect("it connects");
-        let (client, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .expect("it speaks HTTP/1.1");
+        let (client, connection) = http1::handshake(TokioIo::new(stream)).await.expect("it speaks HTTP/1.1");
         tokio::spawn(connection);
         client
     }
 
     async fn stop(self) {
         self.shutdown.cancel();
-        let stopped = timeout(DEADLINE, self.task)
-            .await
-            .expect("it stops")
-            .expect("it does not panic");
+        let stopped = timeout(DEADLINE, self.task).await.expect("it stops").expect("it does not panic");
         stopped.expect("TLS was set up");
     }
 }
@@ -110,17 +89,11 @@ fn call(method: Method, path: &str, body: impl Into<Bytes>) -> Request<Full<Byte
 }
 
 fn mutate() -> Request<Full<Bytes>> {
-    call(
-        Method::POST,
-        "/mutate",
-        request("CREATE", &deployment(), None).to_string(),
-    )
+    call(Method::POST, "/mutate", request("CREATE", &deployment(), None).to_string())
 }
 
 async fn status(server: &Server, request: Request<Full<Bytes>>) -> StatusCode {
-    let response = timeout(DEADLINE, server.http1().await.send_request(request))
-        .await
-        .expect("it answers");
+    let response = timeout(DEADLINE, server.http1().await.send_request(request)).await.expect("it answers");
     response.expect("a response").status()
 }
 
@@ -133,15 +106,11 @@ async fn a_review_is_answered_over_http_1_and_2() {
     assert!(patch_of(&over_http1).is_some());
 
     let stream = server.connect(&server.material, "h2").await.expect("it connects");
-    let (mut client, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
-        .await
-        .expect("it speaks HTTP/2");
+    let (mut client, connection) =
+        http2::handshake(TokioExecutor::new(), TokioIo::new(stream)).await.expect("it speaks HTTP/2");
     tokio::spawn(connection);
     let response = client.send_request(mutate()).await.expect("a response");
-    assert_eq!(
-        response.into_body().collect().await.expect("a body").to_bytes(),
-        over_http1
-    );
+    assert_eq!(response.into_body().collect().await.expect("a body").to_bytes(), over_http1);
 
     let mut metrics = String::new();
     prometheus_client::encoding::text::encode(&mut metrics, &server.registry).expect("it encodes");
@@ -155,23 +124,11 @@ async fn a_review_is_answered_over_http_1_and_2() {
 async fn what_is_no_review_has_its_status() {
     let server = Server::start().await;
     assert_eq!(status(&server, call(Method::GET, "/healthz", "")).await, StatusCode::OK);
-    assert_eq!(
-        status(&server, call(Method::GET, "/mutate", "")).await,
-        StatusCode::METHOD_NOT_ALLOWED
-    );
-    assert_eq!(
-        status(&server, call(Method::POST, "/elsewhere", "")).await,
-        StatusCode::NOT_FOUND
-    );
-    assert_eq!(
-        status(&server, call(Method::POST, "/mutate", "hello")).await,
-        StatusCode::BAD_REQUEST
-    );
+    assert_eq!(status(&server, call(Method::GET, "/mutate", "")).await, StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(status(&server, call(Method::POST, "/elsewhere", "")).await, StatusCode::NOT_FOUND);
+    assert_eq!(status(&server, call(Method::POST, "/mutate", "hello")).await, StatusCode::BAD_REQUEST);
     let too_large = vec![b' '; (8 << 20) + 1];
-    assert_eq!(
-        status(&server, call(Method::POST, "/mutate", too_large)).await,
-        StatusCode::PAYLOAD_TOO_LARGE
-    );
+    assert_eq!(status(&server, call(Method::POST, "/mutate", too_large)).await, StatusCode::PAYLOAD_TOO_LARGE);
     server.stop().await;
 }
 
@@ -179,22 +136,13 @@ async fn what_is_no_review_has_its_status() {
 async fn another_certificate_serves_new_connections_while_open_ones_go_on() {
     let mut server = Server::start().await;
     let mut open = server.http1().await;
-    assert_eq!(
-        open.send_request(mutate()).await.expect("a response").status(),
-        StatusCode::OK
-    );
+    assert_eq!(open.send_request(mutate()).await.expect("a response").status(), StatusCode::OK);
 
     let next = material();
     server.serving.set(next.certified_key().expect("a key"));
     open.ready().await.expect("it is open");
-    assert_eq!(
-        open.send_request(mutate()).await.expect("a response").status(),
-        StatusCode::OK
-    );
-    assert!(
-        server.connect(&server.material, "http/1.1").await.is_err(),
-        "the old authority did not sign it"
-    );
+    assert_eq!(open.send_request(mutate()).await.expect("a response").status(), StatusCode::OK);
+    assert!(server.connect(&server.material, "http/1.1").await.is_err(), "the old authority did not sign it");
     server.material = next;
     assert_eq!(status(&server, mutate()).await, StatusCode::OK);
     drop(open);
@@ -206,16 +154,11 @@ async fn what_speaks_no_tls_does_not_stop_the_others() {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let server = Server::start().await;
     let mut plain = TcpStream::connect(server.address).await.expect("it connects");
-    plain
-        .write_all(b"GET /healthz HTTP/1.1\r\n\r\n")
-        .await
-        .expect("it takes bytes");
+    plain.write_all(b"GET /healthz HTTP/1.1\r\n\r\n").await.expect("it takes bytes");
     let _silent = TcpStream::connect(server.address).await.expect("it connects");
     assert_eq!(status(&server, mutate()).await, StatusCode::OK);
     let mut answer = Vec::new();
-    let _ = timeout(DEADLINE, plain.read_to_end(&mut answer))
-        .await
-        .expect("it is closed");
+    let _ = timeout(DEADLINE, plain.read_to_end(&mut answer)).await.expect("it is closed");
     assert!(!answer.starts_with(b"HTTP"));
 }
 
@@ -223,10 +166,7 @@ async fn what_speaks_no_tls_does_not_stop_the_others() {
 async fn a_shutdown_ends_idle_connections_and_takes_no_new_ones() {
     let server = Server::start().await;
     let mut idle = server.http1().await;
-    assert_eq!(
-        idle.send_request(mutate()).await.expect("a response").status(),
-        StatusCode::OK
-    );
+    assert_eq!(idle.send_request(mutate()).await.expect("a response").status(), StatusCode::OK);
     let address = server.address;
     server.stop().await;
     assert!(TcpStream::connect(address).await.is_err());
