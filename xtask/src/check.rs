@@ -28,15 +28,10 @@ pub fn run(write: bool) -> Result<()> {
         checks.take("generated files", |_| generate::compare());
     }
     checks.take("lints, warnings denied", |step| {
-        run(
-            step,
-            &["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"],
-        )
+        run(step, &["clippy", "--workspace", "--all-targets", "--", "--deny", "warnings"])
     });
     for name in repository::crates()? {
-        checks.take(&format!("{name} alone"), |step| {
-            run(step, &["check", "--package", &name])
-        });
+        checks.take(&format!("{name} alone"), |step| run(step, &["check", "--package", &name]));
     }
     if deny_is_installed() {
         checks.take("dependencies", |step| {
@@ -51,10 +46,7 @@ pub fn run(write: bool) -> Result<()> {
 
 fn deny_is_installed() -> bool {
     let mut command = cargo();
-    command
-        .args(["deny", "--version"])
-        .stdout(Stdio::null())
-        .stderr(Stdio::null());
+    command.args(["deny", "--version"]).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 

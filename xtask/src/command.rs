@@ -37,13 +37,8 @@ pub fn start(mut command: Command) -> Result<(Child, BufReader<PipeReader>)> {
         command.env("CARGO_TERM_COLOR", "always");
     }
     let program = command.get_program().to_owned();
-    command
-        .stdin(Stdio::null())
-        .stdout(writer.try_clone().context("cannot share a pipe")?)
-        .stderr(writer);
-    let child = command
-        .spawn()
-        .with_context(|| format!("cannot run {}", program.display()))?;
+    command.stdin(Stdio::null()).stdout(writer.try_clone().context("cannot share a pipe")?).stderr(writer);
+    let child = command.spawn().with_context(|| format!("cannot run {}", program.display()))?;
     // The command goes here, and with it our ends for writing; so the stream ends when the program does.
     Ok((child, BufReader::new(reader)))
 }

@@ -27,14 +27,8 @@ fn all() -> Result<[Generated; 2]> {
         Reason::table()
     );
     Ok([
-        Generated {
-            path: Path::new("deploy/crds.yaml"),
-            content: crds,
-        },
-        Generated {
-            path: Path::new("docs/reference/reasons.md"),
-            content: reasons,
-        },
+        Generated { path: Path::new("deploy/crds.yaml"), content: crds },
+        Generated { path: Path::new("docs/reference/reasons.md"), content: reasons },
     ])
 }
 
@@ -62,16 +56,10 @@ pub fn write() -> Result<()> {
 /// Fails if one differs from what the code makes now.
 pub fn compare() -> Result<()> {
     let differs = |file: &Generated| fs::read_to_string(root().join(file.path)).ok().as_ref() != Some(&file.content);
-    let stale: Vec<_> = all()?
-        .iter()
-        .filter(|file| differs(file))
-        .map(|file| file.path.display().to_string())
-        .collect();
+    let stale: Vec<_> =
+        all()?.iter().filter(|file| differs(file)).map(|file| file.path.display().to_string()).collect();
     if !stale.is_empty() {
-        bail!(
-            "not as the code makes it: {}; run `cargo xtask generate`",
-            stale.join(", ")
-        );
+        bail!("not as the code makes it: {}; run `cargo xtask generate`", stale.join(", "));
     }
     Ok(())
 }

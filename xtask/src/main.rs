@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod command;
+mod demo;
 mod generate;
 mod repository;
 mod rules;
@@ -50,6 +51,15 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Shows the operator at work on a control plane of its own, and checks what it shows.
+    ///
+    /// Builds what it needs, starts a control plane on this machine, runs the operator beside it, applies the workloads of
+    /// `examples/`, and plays the node agent's part with kubectl. Leaves nothing behind.
+    Demo {
+        /// Ends when all is shown, instead of leaving the cluster there until Ctrl-C.
+        #[arg(long)]
+        once: bool,
+    },
     /// Measures what DESIGN's budgets are about and prints a table.
     Bench {
         /// Passed on to the benchmarks; `--help` lists what they take.
@@ -64,6 +74,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Check { write } => check::run(write),
         Task::Test { arguments } => test::run(&arguments),
+        Task::Demo { once } => demo::run(if once { demo::Ending::Once } else { demo::Ending::OnRequest }),
         Task::Bench { arguments } => bench::run(&arguments),
         Task::Generate => generate::run(),
     };

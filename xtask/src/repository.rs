@@ -27,15 +27,18 @@ pub fn cargo() -> Command {
     command
 }
 
+/// Where cargo builds.
+pub fn target_folder() -> Result<PathBuf> {
+    let metadata = metadata()?;
+    let folder = metadata.get("target_directory").and_then(Value::as_str);
+    folder.map(PathBuf::from).context("cargo does not say where it builds")
+}
+
 /// The names of the workspace's crates.
 pub fn crates() -> Result<Vec<String>> {
-    let output = output(cargo().args(["metadata", "--no-deps", "--format-version=1"]))?;
-    let metadata: Value = serde_json::from_str(&output).context("cargo metadata printed no JSON")?;
+    let metadata = metadata()?;
     let packages = metadata.get("packages").and_then(Value::as_array).into_iter().flatten();
-    let mut names: Vec<_> = packages
-        .filter_map(|package| package.get("name")?.as_str())
-        .map(str::to_owned)
-        .collect();
+    let mut names: Vec<_> = packages.filter_map(|package| package.get("name")?.as_str()).map(str::to_owned).collect();
     names.sort();
     Ok(names)
 }
@@ -43,28 +46,21 @@ pub fn crates() -> Result<Vec<String>> {
 /// The files of the repository, committed or about to be, relative to its folder.
 pub fn files() -> Result<Vec<PathBuf>> {
     let mut git = Command::new("git");
-    git.current_dir(root())
-        .args(["ls-files", "--cached", "--others", "--exclude-standard"]);
+    git.current_dir(root()).args(["ls-files", "--cached", "--others", "--exclude-standard"]);
     let listed = output(&mut git)?;
     // A file that is deleted but not yet committed is still listed.
-    Ok(listed
-        .lines()
-        .map(PathBuf::from)
-        .filter(|path| root().join(path).is_file())
-        .collect())
+    Ok(listed.lines().map(PathBuf::from).filter(|path| root().join(path).is_file()).collect())
+}
+
+fn metadata() -> Result<Value> {
+    let output = output(cargo().args(["metadata", "--no-deps", "--format-version=1"]))?;
+    serde_json::from_str(&output).context("cargo metadata printed no JSON")
 }
 
 fn output(command: &mut Command) -> Result<String> {
     let program = command.get_program().to_owned();
-    let output = command
-        .output()
-        .with_context(|| format!("cannot run {}", program.display()))?;
+    let output = command.output().with_context(|| format!("cannot run {}", program.display()))?;
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(
-        output.status.success(),
-        "{} failed with {}: {said}",
-        program.display(),
-        output.status
-    );
+    ensure!(output.status.success(), "{} failed with {}: {said}", program.display(), output.status);
     String::from_utf8(output.stdout).with_context(|| format!("{} printed what is not text", program.display()))
 }

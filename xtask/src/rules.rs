@@ -39,12 +39,8 @@ fn too_long(path: &Path, text: &str) -> Option<String> {
     let is_source = path.extension().is_some_and(|extension| extension == "rs")
         && (path.starts_with("xtask") || path.components().any(|part| part.as_os_str() == "src"));
     let lines = text.lines().count();
-    (is_source && lines > LINES).then(|| {
-        format!(
-            "{}: {lines} lines, more than {LINES}: split it by its reasons to change",
-            path.display()
-        )
-    })
+    (is_source && lines > LINES)
+        .then(|| format!("{}: {lines} lines, more than {LINES}: split it by its reasons to change", path.display()))
 }
 
 /// Where a text names a folder of this machine.
@@ -66,9 +62,7 @@ fn machine_path(path: &Path, text: &str, machine: &[String]) -> Option<String> {
 fn foreign_source(lock: &str) -> Option<String> {
     let mut sources = lock.lines().filter_map(|line| line.strip_prefix("source = "));
     let foreign = sources.find(|source| source.trim_matches('"') != REGISTRY)?;
-    Some(format!(
-        "Cargo.lock: a crate comes from {foreign}, not from the public registry"
-    ))
+    Some(format!("Cargo.lock: a crate comes from {foreign}, not from the public registry"))
 }
 
 #[cfg(test)]
@@ -87,19 +81,13 @@ mod tests {
     fn a_folder_of_this_machine_is_found_with_its_line() {
         let machine = ["/home/jane".to_owned()];
         let found = |text| machine_path(Path::new("a"), text, &machine);
-        assert_eq!(
-            found("one\nsee /home/jane/notes"),
-            Some("a:2: names a folder of this machine".to_owned())
-        );
+        assert_eq!(found("one\nsee /home/jane/notes"), Some("a:2: names a folder of this machine".to_owned()));
         assert_eq!(found("/var/home/jane/ and /home/janet/"), None);
     }
 
     #[test]
     fn a_crate_from_elsewhere_is_found() {
-        assert_eq!(
-            foreign_source(&format!("name = \"a\"\nsource = \"{REGISTRY}\"\n")),
-            None
-        );
+        assert_eq!(foreign_source(&format!("name = \"a\"\nsource = \"{REGISTRY}\"\n")), None);
         assert!(foreign_source("source = \"registry+https://crates.example\"\n").is_some());
     }
 }

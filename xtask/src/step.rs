@@ -44,12 +44,7 @@ impl Step {
             spinner.enable_steady_tick(Duration::from_millis(100));
             spinner
         });
-        Self {
-            title,
-            started: now,
-            mentioned: now,
-            spinner,
-        }
+        Self { title, started: now, mentioned: now, spinner }
     }
 
     /// Says what the step is at now.
@@ -61,11 +56,7 @@ impl Step {
             spinner.set_prefix(console::truncate_str(&detail, room, "").into_owned());
         } else if self.mentioned.elapsed() >= MENTIONED_EVERY {
             self.mentioned = Instant::now();
-            say(line(
-                &"...",
-                self.started.elapsed(),
-                &format!("{}: {detail}", self.title),
-            ));
+            say(line(&"...", self.started.elapsed(), &format!("{}: {detail}", self.title)));
         }
     }
 
@@ -79,11 +70,7 @@ impl Step {
         if let Some(spinner) = &self.spinner {
             spinner.finish_and_clear();
         }
-        let title = if note.is_empty() {
-            self.title
-        } else {
-            format!("{} ({note})", self.title)
-        };
+        let title = if note.is_empty() { self.title } else { format!("{} ({note})", self.title) };
         say(line(&word, self.started.elapsed(), &title));
     }
 }

@@ -27,10 +27,7 @@ impl Summary {
     pub fn read(&mut self, line: &str) {
         let line = line.trim();
         if let Some(name) = suite_name(line) {
-            self.suites.push(Suite {
-                name,
-                ..Suite::default()
-            });
+            self.suites.push(Suite { name, ..Suite::default() });
             return;
         }
         let Some(suite) = self.suites.last_mut() else {
@@ -40,10 +37,7 @@ impl Summary {
             let count = |what: &str| count(result, what);
             (suite.passed, suite.failed, suite.ignored) = (count("passed"), count("failed"), count("ignored"));
             suite.time = result.rsplit(' ').next().unwrap_or_default().to_owned();
-        } else if let Some(name) = line
-            .strip_prefix("test ")
-            .and_then(|rest| rest.strip_suffix(" ... FAILED"))
-        {
+        } else if let Some(name) = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED")) {
             self.failed.push(format!("{}: {name}", suite.name));
         }
     }
@@ -51,13 +45,7 @@ impl Summary {
     /// A line for each program that had tests to run.
     pub fn table(&self) -> String {
         let shown = |suite: &&Suite| suite.time.is_empty() || suite.passed + suite.failed + suite.ignored > 0;
-        let width = self
-            .suites
-            .iter()
-            .filter(shown)
-            .map(|suite| suite.name.len())
-            .max()
-            .unwrap_or_default();
+        let width = self.suites.iter().filter(shown).map(|suite| suite.name.len()).max().unwrap_or_default();
         let mut table = String::new();
         for suite in self.suites.iter().filter(shown) {
             let failed = match suite.failed {
@@ -66,11 +54,7 @@ impl Summary {
                 failed => style(format!("{failed} failed")).red(),
             };
             let passed = format!("{} passed", suite.passed);
-            let _ = writeln!(
-                table,
-                "  {:<width$}  {passed:>12}  {:>9}  {failed}",
-                suite.name, suite.time
-            );
+            let _ = writeln!(table, "  {:<width$}  {passed:>12}  {:>9}  {failed}", suite.name, suite.time);
         }
         table
     }
@@ -79,16 +63,9 @@ impl Summary {
     pub fn total(&self) -> String {
         let sum = |count: fn(&Suite) -> usize| self.suites.iter().map(count).sum::<usize>();
         let mut words = vec![format!("{} passed", sum(|suite| suite.passed))];
-        let further = [
-            (sum(|suite| suite.failed), "failed"),
-            (sum(|suite| suite.ignored), "ignored"),
-        ];
-        words.extend(
-            further
-                .into_iter()
-                .filter(|(count, _)| *count > 0)
-                .map(|(count, what)| format!("{count} {what}")),
-        );
+        let further = [(sum(|suite| suite.failed), "failed"), (sum(|suite| suite.ignored), "ignored")];
+        words
+            .extend(further.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
         words.join(", ")
     }
 
@@ -106,11 +83,7 @@ fn suite_name(line: &str) -> Option<String> {
     let (what, program) = line.strip_prefix("Running ")?.split_once(" (")?;
     let file = program.trim_end_matches(')').rsplit('/').next()?;
     let name = file.rsplit_once('-').map_or(file, |(name, _hash)| name);
-    Some(if what.starts_with("unittests ") {
-        format!("{name}, units")
-    } else {
-        what.to_owned()
-    })
+    Some(if what.starts_with("unittests ") { format!("{name}, units") } else { what.to_owned() })
 }
 
 /// The number before a word, as in `3 passed`.

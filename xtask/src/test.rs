@@ -26,9 +26,7 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
 
     headline("Testing");
     let mut test = cargo();
-    test.args(["test", "--no-fail-fast"])
-        .args(scope(arguments))
-        .args(arguments);
+    test.args(["test", "--no-fail-fast"]).args(scope(arguments)).args(arguments);
     if std::env::var_os("RUST_TEST_THREADS").is_none() {
         let cores = available_parallelism().map_or(1, usize::from);
         test.env("RUST_TEST_THREADS", cores.clamp(2, MOST_AT_ONCE).to_string());
@@ -44,11 +42,7 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
 
     headline("Summary");
     say(summary.table());
-    say(format!(
-        "{} in {:.0} s",
-        summary.total(),
-        started.elapsed().as_secs_f64()
-    ));
+    say(format!("{} in {:.0} s", summary.total(), started.elapsed().as_secs_f64()));
     if !status.success() {
         bail!("the tests failed{}", summary.failures());
     }
@@ -72,9 +66,5 @@ fn scope(arguments: &[OsString]) -> Option<&'static str> {
         let argument = argument.to_string_lossy();
         argument.starts_with("-p") || argument.starts_with("--package")
     };
-    (!arguments
-        .iter()
-        .take_while(|argument| *argument != "--")
-        .any(names_crates))
-    .then_some("--workspace")
+    (!arguments.iter().take_while(|argument| *argument != "--").any(names_crates)).then_some("--workspace")
 }
