@@ -1,0 +1,115 @@
+//! The webhook over HTTPS: how fast it answers and what an answer costs.
+
+use std::time::Duration;
+
+use anyhow::Result;
+use epiphyte_api::WorkloadKind::Deployment;
+use epiphyte_operator::admission::PATH;
+
+use crate::cluster::{Cluster, path};
+use crate::load::Load;
+use crate::manifests::{self, Shape, deployment, review, stored};
+use crate::operator::Operator;
+use crate::report::{Figure, Row};
+
+const PART: &str = "admission";
+
+/// The namespace that a Lumigo turns on, and the one that nothing does.
+const ON: &str = "shop";
+const OFF: &str = "attic";
+
+/// How long the server is warmed up, and how long it is measured.
+const WARM_UP: Duration = Duration::from_millis(500);
+const TIME: Duration = Duration::from_secs(3);
+
+/// One kind of request.
+struct Case {
+    name: &'static str,
+    namespace: &'static str,
+    shape: Shape,
+    /// What stands in the answer.
+    answer: &'static str,
+    /// CPU time of a request, in seconds.
+    budget: f64,
+    peers: &'static str,
+}
+
+const CASES: [Case; 3] = [
+    Case {
+        name: "1x5",
+        namespace: ON,
+        shape: Shape::new(1, 5),
+        answer: "\"patchType\":\"JSONPatch\"",
+        budget: 0.15e-3,
+        peers: "1.4 to 1.8 ms",
+    },
+    Case {
+        name: "10x40",
+        namespace: ON,
+        shape: Shape::new(10, 40),
+        answer: "\"patchType\":\"JSONPatch\"",
+        budget: 1e-3,
+        peers: "12.8 to 17 ms",
+    },
+    Case {
+        name: "1x5 to leave alone",
+        namespace: OFF,
+        shape: Shape::new(1, 5),
+        answer: "\"allowed\":true}",
+        budget: 0.1e-3,
+        peers: "0.6 to 1.1 ms",
+    },
+];
+
+/// Measures.
+pub(crate) async fn measure() -> Result<Vec<Row>> {
+    let cluster = Cluster::start().await?;
+    for namespace in [ON, OFF] {
+        cluster.namespace(namespace).await?;
+    }
+    let lumigoes = format!("/apis/operator.lumigo.io/v1/namespaces/{ON}/lumigoes");
+    cluster.create(&lumigoes, &manifests::lumigo(ON)).await?;
+    let status = serde_json::json!({ "status": manifests::active() });
+    cluster.merge(&format!("{lumigoes}/lumigo/status"), &status).await?;
+    let (operator, authority) = Operator::start_and_wait(&cluster).await?;
+    // The API server itself has the webhook called once: it is reached and knows the Lumigo.
+    cluster.create(&path(Deployment, ON), &deployment(ON, "first", Shape::new(1, 5))).await?;
+    operator.settled().await?;
+
+    let process = operator.process()?;
+    let mark = cluster.plane.audit().mark()?;
+    let mut rows = Vec::new();
+    for case in &CASES {
+        let body = review(&stored(deployment(case.namespace, "cart", case.shape))).to_string();
+        for in_flight in [1, 100] {
+            crate::say(&format!("admission: {}, {in_flight} in flight", case.name));
+            let mut load = Load::connect(operator.webhook, &authority, in_flight).await?;
+            load.run(PATH, body.as_bytes(), case.answer, WARM_UP).await?;
+            let before = process.cpu()?;
+            let run = load.run(PATH, body.as_bytes(), case.answer, TIME).await?;
+            let cpu = (process.cpu()? - before).as_secs_f64() / run.requests() as f64;
+            let rate = run.requests() as f64 / run.elapsed.as_secs_f64();
+
+            let row =
+                |what: &str, figure| Row::new(PART, format!("{}, {in_flight} in flight: {what}", case.name), figure);
+            let p99 = run.percentile(0.99).as_secs_f64();
+            let is_burst = in_flight == 100 && case.name == "1x5";
+            rows.push(
+                row("CPU per request", Figure::Seconds(cpu)).at_most(Figure::Seconds(case.budget)).peers(case.peers),
+            );
+            let rate = row("requests", Figure::PerSecond(rate));
+            let tail = row("p99", Figure::Seconds(p99));
+            rows.push(if is_burst { rate.at_least(Figure::PerSecond(10_000.0)).peers("980 to 1,380/s") } else { rate });
+            rows.push(row("p50", Figure::Seconds(run.percentile(0.5).as_secs_f64())));
+            rows.push(if is_burst { tail.at_most(Figure::Seconds(0.02)).peers("370 to 450 ms") } else { tail });
+        }
+    }
+    // A watch that the API server ends is begun anew whether or not there is load.
+    let reads =
+        operator.requests_since(mark)?.iter().filter(|entry| ["get", "list"].contains(&entry.verb.as_str())).count();
+    let reads = Row::new(PART, "reads of the API meanwhile", Figure::Count(reads as f64));
+    rows.push(reads.at_most(Figure::Count(0.0)).peers("up to seconds of retries"));
+    let memory = Figure::Bytes(process.memory()?.peak);
+    rows.push(Row::new(PART, "resident memory, peak", memory));
+    Ok(rows)
+}

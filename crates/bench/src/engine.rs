@@ -1,0 +1,135 @@
+//! The engine alone, on one thread: reading a workload, planning it, editing it.
+
+use std::hint::black_box;
+
+use anyhow::{Context as _, Result, ensure};
+use epiphyte_api::WorkloadKind::Deployment;
+use epiphyte_operator::index::Index;
+use epiphyte_operator::settings::Settings;
+use epiphyte_plan::{Manifest, Workload};
+use epiphyte_surgery::Operation;
+use jiff::Timestamp;
+use rustix::time::{ClockId, clock_gettime};
+use serde_json::Value;
+
+use crate::manifests::{self, Shape, deployment, stored};
+use crate::report::{Figure, Row};
+
+const PART: &str = "plan+surgery";
+
+/// The namespace that a Lumigo turns on, and the one that nothing does.
+const ON: &str = "shop";
+const OFF: &str = "attic";
+
+/// Batches that the median is taken of.
+const BATCHES: usize = 51;
+
+/// CPU time of a batch, in seconds: long against the clock's own cost.
+const BATCH: f64 = 0.005;
+
+/// Measures.
+pub(crate) fn measure() -> Result<Vec<Row>> {
+    let index = index()?;
+    let (one, ten, hundred) = (Shape::new(1, 5), Shape::new(10, 40), Shape::new(100, 40));
+    let mut rows = Vec::new();
+    for (name, shape) in [("1x5", one), ("10x40", ten), ("100x40", hundred)] {
+        let text = stored(deployment(ON, "cart", shape)).to_string();
+        let (_, edit) = instrument(&index, &text)?;
+        ensure!(edit.refused.is_empty() && !edit.patch.is_empty(), "the engine does not instrument {name}");
+        let cost = median(|| drop(black_box(instrument(&index, black_box(&text)))));
+        rows.push(Row::new(PART, format!("{name}: read, plan, edit"), Figure::Seconds(cost)));
+        let size = Row::new(PART, format!("{name}: the patch"), bytes(serde_json::to_vec(&edit.patch)?.len()));
+        rows.push(match name {
+            "1x5" => size.at_most(Figure::Bytes(2_000.0)).peers("2.0 to 3.7 KB"),
+            "10x40" => size.at_most(Figure::Bytes(13_000.0)).peers("12.9 to 100 KB"),
+            _ => size,
+        });
+    }
+    let surgery = Row::new(PART, "10x40: surgery alone", Figure::Seconds(surgery(&index, ten)?));
+    rows.push(surgery.at_most(Figure::Seconds(500e-6)));
+
+    let text = stored(deployment(OFF, "cart", ten)).to_string();
+    let cost = median(|| drop(black_box(read(black_box(&text)))));
+    rows.push(Row::new(PART, "10x40 to leave alone: read", Figure::Seconds(cost)));
+    let workload = read(&text)?;
+    let cost = median(|| {
+        let verdict = index.plan(black_box(&workload), None);
+        black_box(epiphyte_operator::differs(&workload, &verdict));
+    });
+    rows.push(Row::new(PART, "10x40 to leave alone: once read", Figure::Seconds(cost)).at_most(Figure::Seconds(10e-6)));
+    Ok(rows)
+}
+
+/// What the operator knows: a namespace with an Active Lumigo, and one without.
+fn index() -> Result<Index> {
+    let mut index = Index::new(&Settings::default(), crate::cluster::SYSTEM);
+    let mut lumigo = manifests::lumigo(ON);
+    if let Some(lumigo) = lumigo.as_object_mut() {
+        lumigo.insert("status".to_owned(), manifests::active());
+    }
+    let now = Timestamp::UNIX_EPOCH;
+    epiphyte_operator::learn(&mut index, &lumigo, now)?;
+    epiphyte_operator::complete(&mut index, now);
+    Ok(index)
+}
+
+fn read(text: &str) -> Result<Workload> {
+    Ok(serde_json::from_str::<Manifest>(text)?.into_workload(Deployment))
+}
+
+/// As the webhook does: reads slimly, plans, and parses in full what is to be edited.
+fn instrument(index: &Index, text: &str) -> Result<(Value, Operation)> {
+    let workload = read(text)?;
+    let (verdict, rendering) = (index.plan(&workload, None), index.rendering(&workload.namespace));
+    let mut object = serde_json::from_str(text)?;
+    let operation = epiphyte_surgery::operate(Deployment, &mut object, &verdict, &rendering)?;
+    Ok((object, operation))
+}
+
+/// CPU time of an edit, in seconds. The copies that are edited are made beforehand.
+fn surgery(index: &Index, shape: Shape) -> Result<f64> {
+    let object = deployment(ON, "cart", shape);
+    let workload = read(&object.to_string())?;
+    let (verdict, rendering) = (index.plan(&workload, None), index.rendering(ON));
+    let samples = (0..BATCHES).map(|_| {
+        let mut copies = vec![object.clone(); 10];
+        let edits = cpu(|| {
+            for copy in &mut copies {
+                // Instrumented once above already.
+                let _ = black_box(epiphyte_surgery::operate(Deployment, copy, &verdict, &rendering));
+            }
+        });
+        edits / 10.0
+    });
+    middle(samples.collect()).context("nothing was measured")
+}
+
+/// CPU time of a call, in seconds: the median over batches of calls.
+fn median(mut call: impl FnMut()) -> f64 {
+    let mut calls = 1_u32;
+    while cpu(|| (0..calls).for_each(|_| call())) < BATCH && calls < 1 << 20 {
+        calls *= 2;
+    }
+    let samples = (0..BATCHES).map(|_| cpu(|| (0..calls).for_each(|_| call())) / f64::from(calls));
+    middle(samples.collect()).unwrap_or(f64::NAN)
+}
+
+/// CPU time that this thread takes for something, in seconds.
+fn cpu(work: impl FnOnce()) -> f64 {
+    let now = || {
+        let time = clock_gettime(ClockId::ThreadCPUTime);
+        time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+    };
+    let start = now();
+    work();
+    now() - start
+}
+
+fn middle(mut samples: Vec<f64>) -> Option<f64> {
+    samples.sort_by(f64::total_cmp);
+    samples.get(samples.len() / 2).copied()
+}
+
+fn bytes(count: usize) -> Figure {
+    Figure::Bytes(count as f64)
+}

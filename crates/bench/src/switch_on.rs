@@ -1,0 +1,167 @@
+//! Many workloads that are switched on at once.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use epiphyte_api::Device;
+use epiphyte_api::WorkloadKind::Deployment;
+use epiphyte_testbed::{ADMIN, Entry, FakeNode};
+use futures::{StreamExt as _, TryStreamExt as _};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::cluster::{Cluster, SYSTEM, until};
+use crate::manifests::{Shape, deployment, stored};
+use crate::operator::{Operator, is_ours};
+use crate::report::{Figure, Row};
+
+const PART: &str = "switch-on";
+
+const WORKLOADS: usize = 500;
+
+const COLLECTORS: &str = "/apis/odigos.io/v1alpha1/namespaces/odigos-system/collectorsgroups";
+
+/// How often the node agent's part looks for questions.
+const LOOK: Duration = Duration::from_millis(50);
+
+/// What is waited for last.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum LastFact {
+    /// All is known and marked; the collectors become ready.
+    Collectors,
+    /// The collectors are ready; the namespace is marked, then the node agents answer.
+    Mark,
+}
+
+/// Measures.
+pub(crate) async fn measure() -> Result<Vec<Row>> {
+    let cluster = Cluster::start().await?;
+    let node =
+        Device::ALL.into_iter().fold(FakeNode::new("node-1"), |node, device| node.offers(device.resource(), "100"));
+    cluster.plane.create_node(&node).await?;
+    let group = json!({
+        "apiVersion": "odigos.io/v1alpha1", "kind": "CollectorsGroup",
+        "metadata": { "name": "gateway", "namespace": SYSTEM }, "spec": { "role": "CLUSTER_GATEWAY" },
+    });
+    cluster.create(COLLECTORS, &group).await?;
+    let (operator, _) = Operator::start_and_wait(&cluster).await?;
+    let mut rows = switch_on(&cluster, &operator, LastFact::Collectors).await?;
+    rows.extend(switch_on(&cluster, &operator, LastFact::Mark).await?);
+    rows.push(Row::new(PART, "resident memory, peak", Figure::Bytes(operator.process()?.memory()?.peak)));
+    Ok(rows)
+}
+
+async fn switch_on(cluster: &Cluster, operator: &Operator<'_>, last: LastFact) -> Result<Vec<Row>> {
+    let (namespace, title) = match last {
+        LastFact::Collectors => ("shop", "collectors ready last"),
+        LastFact::Mark => ("stock", "marked last"),
+    };
+    crate::say(&format!("switch-on: {title}"));
+    cluster.namespace(namespace).await?;
+    let deployments = (0..WORKLOADS).map(|number| {
+        let shape = Shape::new(1, 12 + number * 7 % 29);
+        stored(deployment(namespace, &format!("service-{number:03}"), shape))
+    });
+    cluster.create_deployments(deployments).await?;
+    if last == LastFact::Collectors {
+        mark(cluster, namespace).await?;
+        answer(cluster, namespace).await?;
+    }
+    operator.settled().await?;
+
+    let (process, log) = (operator.process()?, cluster.plane.audit());
+    let (before, start, added) = (process.cpu()?, log.mark()?, operator.added().await?);
+    match last {
+        LastFact::Collectors => {
+            cluster.merge(&format!("{COLLECTORS}/gateway/status"), &json!({ "status": { "ready": true } })).await?;
+        }
+        LastFact::Mark => {
+            mark(cluster, namespace).await?;
+            answer(cluster, namespace).await?;
+        }
+    }
+    until("every workload is instrumented", async || Ok(operator.added().await? >= added + WORKLOADS)).await?;
+    operator.settled().await?;
+    let cpu = process.cpu()? - before;
+
+    let entries = log.since(start)?;
+    let row = |what: &str, figure| Row::new(PART, format!("500 workloads, {title}: {what}"), figure);
+    let writes = writes(&entries);
+    let most = writes.values().copied().max().unwrap_or_default();
+    let total: usize = writes.values().sum();
+    let others = entries.iter().filter(|entry| is_ours(entry) && entry.is_write()).count() - total;
+    let instrumented = last_patch(&entries).context("nothing was patched")?;
+    let since = |moment: Timestamp| Figure::Seconds(instrumented.duration_since(moment).as_secs_f64());
+    let mut rows = Vec::new();
+    if last == LastFact::Mark {
+        let marked = by_people(&entries, "namespaces").next().context("nothing was marked")?;
+        rows.push(row("from the annotation to the last patch", since(marked)));
+    }
+    let last_fact = match last {
+        LastFact::Collectors => by_people(&entries, "collectorsgroups/status").next(),
+        LastFact::Mark => by_people(&entries, "instrumentedapplications").max(),
+    };
+    let after = since(last_fact.context("the last fact is not in the audit log")?);
+    rows.extend([
+        row("from the last fact to the last patch", after).at_most(Figure::Seconds(5.0)).peers("24 to 33 s"),
+        row("writes to workloads", Figure::Count(total as f64))
+            .at_most(Figure::Count(WORKLOADS as f64))
+            .peers("500 to 4,636"),
+        row("writes to one workload, most", Figure::Count(most as f64)).at_most(Figure::Count(1.0)),
+        row("other writes: details, status, Events", Figure::Count(others as f64)),
+        row("CPU of the operator", Figure::Seconds(cpu.as_secs_f64())),
+    ]);
+    Ok(rows)
+}
+
+async fn mark(cluster: &Cluster, namespace: &str) -> Result<()> {
+    let annotation = json!({ "metadata": { "annotations": { epiphyte_api::names::INSTRUMENT_ANNOTATION: "true" } } });
+    cluster.merge(&format!("/api/v1/namespaces/{namespace}"), &annotation).await?;
+    Ok(())
+}
+
+/// Plays the node agents: answers what the operator asks, until every workload is known.
+async fn answer(cluster: &Cluster, namespace: &str) -> Result<()> {
+    let path = format!("/apis/odigos.io/v1alpha1/namespaces/{namespace}/instrumentedapplications");
+    let patch = json!({
+        "metadata": { "labels": { epiphyte_api::names::DETECT_LABEL: null } },
+        "spec": { "languages": [{ "containerName": "app", "language": "java", "runtimeVersion": "21.0.4" }] },
+    });
+    let pending = format!("{path}?labelSelector=epiphyte.dev%2Fdetect%3Dpending");
+    let mut answered = 0;
+    while answered < WORKLOADS {
+        let list = cluster.get(&pending).await?;
+        let items = list.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let names = items.iter().filter_map(|item| item.pointer("/metadata/name")?.as_str());
+        let answers = names.map(async |name| cluster.merge(&format!("{path}/{name}"), &patch).await);
+        answered += futures::stream::iter(answers).buffer_unordered(8).try_collect::<Vec<_>>().await?.len();
+        tokio::time::sleep(LOOK).await;
+    }
+    Ok(())
+}
+
+/// How often the operator has written to each workload.
+fn writes(entries: &[Entry]) -> HashMap<&str, usize> {
+    let mut writes = HashMap::new();
+    for entry in entries.iter().filter(|entry| is_patch(entry)) {
+        *writes.entry(entry.object_ref.as_ref().map_or("", |object| &object.name)).or_default() += 1;
+    }
+    writes
+}
+
+fn last_patch(entries: &[Entry]) -> Option<Timestamp> {
+    entries.iter().filter(|entry| is_patch(entry)).map(|entry| entry.stage_timestamp.0).max()
+}
+
+fn is_patch(entry: &Entry) -> bool {
+    is_ours(entry) && entry.is_write() && entry.is_about(Deployment.plural())
+}
+
+/// When the writes of people, and of the node agents that the benchmark plays, were answered.
+fn by_people<'a>(entries: &'a [Entry], resource: &'a str) -> impl Iterator<Item = Timestamp> {
+    let theirs = entries
+        .iter()
+        .filter(move |entry| entry.user.username == ADMIN && entry.is_write() && entry.is_about(resource));
+    theirs.map(|entry| entry.stage_timestamp.0)
+}
