@@ -18,7 +18,11 @@ use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 /// Puts OpenTelemetry instrumentation on workloads that already run in Kubernetes, and says for every container why it is
 /// or is not there.
 #[derive(Parser)]
-#[command(version, max_term_width = 100, after_help = "Linked as `kubectl-epiphyte` on the PATH, it works as `kubectl epiphyte` too.")]
+#[command(
+    version,
+    max_term_width = 100,
+    after_help = "Linked as `kubectl-epiphyte` on the PATH, it works as `kubectl epiphyte` too."
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

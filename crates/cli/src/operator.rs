@@ -59,7 +59,8 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
         webhook,
         service_account,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
         let client = cluster::connect().await?;
         let shutdown = CancellationToken::new();

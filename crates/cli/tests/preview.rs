@@ -58,7 +58,7 @@ fn run(arguments: &[&str], input: &str) -> Output {
 fn preview(arguments: &[&str], input: &str) -> (Value, bool) {
     let output = run(&[&["-f", "-", "-o", "json"], arguments].concat(), input);
     let error = String::from_utf8_lossy(&output.stderr);
-    (serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{error}")), output.status.success())
+    (serde_json::from_slice(&output.stdout).expect(&error), output.status.success())
 }
 
 fn text(arguments: &[&str], input: &str) -> String {

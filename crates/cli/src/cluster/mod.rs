@@ -6,8 +6,8 @@ mod survey;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
-use kube::config::{KubeConfigOptions, Kubeconfig};
+use anyhow::{Context as _, anyhow, bail};
+use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
 pub(crate) use ask::{Refusal, Resource};
@@ -62,7 +62,9 @@ async fn config() -> anyhow::Result<Config> {
              set KUBECONFIG to the kubeconfig of your cluster"
         );
     };
-    let unusable = || format!("cannot use the kubeconfig {file}; correct it, or set KUBECONFIG to another");
-    let kubeconfig = kubeconfig.with_context(unusable)?;
-    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.with_context(unusable)
+    let unusable = |error: KubeconfigError| {
+        anyhow!("cannot use the kubeconfig {file}; correct it, or set KUBECONFIG to another: {error}")
+    };
+    let kubeconfig = kubeconfig.map_err(unusable)?;
+    Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(unusable)
 }
