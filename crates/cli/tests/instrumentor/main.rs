@@ -1,19 +1,29 @@
 //! The Instrumentor document against a real API server: three conditions, nothing else, no second rollout.
+//!
+//! Tests share one cluster in which the collectors are ready and a node offers every device, each in namespaces of its
+//! own. Those that change what all workloads depend on have a control plane of their own.
 
 #[path = "../support/mod.rs"]
 mod support;
 
-use epiphyte_api::WorkloadKind::Deployment;
+mod admission;
+mod bad_input;
+mod collectors;
+mod details;
+mod kinds;
+mod namespaces;
+mod offers;
+mod precedence;
+mod reapply;
+mod subject;
+mod workloads;
+
+use std::sync::LazyLock;
+
 use support::*;
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_marked_deployment_asks_for_its_device_after_exactly_one_change() {
-    let cluster = Cluster::ready().await;
-    let _operator = cluster.operator(&OperatorOptions::default()).await;
-    cluster.namespace("shop", None).await;
-    cluster.apply(&annotated(deployment("shop", "cart"), "true")).await;
-    cluster.answer(Deployment, "shop", "cart", &[("app", "java")]).await;
-    cluster.until_devices(Deployment, "shop", "cart", &[("app", JAVA)]).await;
-    assert_eq!(cluster.generation(Deployment, "shop", "cart").await, 2);
-    cluster.until_reason(Deployment, "shop", "cart", "Instrumented", "Instrumented").await;
-}
+/// A namespace that the settings of the shared operator ignore.
+const IGNORED: &str = "ignored-by-settings";
+
+/// The cluster that tests share.
+static SHARED: LazyLock<Shared> = LazyLock::new(|| Shared::start(&format!("ignoredNamespaces: [{IGNORED}]")));

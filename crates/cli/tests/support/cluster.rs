@@ -28,15 +28,26 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// A cluster with nothing but the definitions.
-    pub async fn bare() -> Self {
+    /// A cluster that does not know our definitions, with the system namespace.
+    pub async fn without_definitions() -> Self {
         let plane = ControlPlane::start().await.expect("a control plane");
         let client = plane.client();
         let cluster = Self { plane, client };
-        let crds = Command::new(env!("CARGO_BIN_EXE_epiphyte")).arg("crds").output().expect("crds are printed");
-        cluster.apply_text(&String::from_utf8(crds.stdout).expect("UTF-8"));
-        cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);
         cluster.apply(&json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": SYSTEM } })).await;
+        cluster
+    }
+
+    /// Installs the definitions as a person does.
+    pub fn define(&self) {
+        let crds = Command::new(env!("CARGO_BIN_EXE_epiphyte")).arg("crds").output().expect("crds are printed");
+        self.apply_text(&String::from_utf8(crds.stdout).expect("UTF-8"));
+        self.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);
+    }
+
+    /// A cluster with nothing but the definitions.
+    pub async fn bare() -> Self {
+        let cluster = Self::without_definitions().await;
+        cluster.define();
         cluster
     }
 
@@ -51,14 +62,21 @@ impl Cluster {
     /// Starts an operator and waits until it is ready and leads.
     pub async fn operator(&self, options: &OperatorOptions) -> Operator {
         let operator = Operator::start(&self.plane, options);
+        self.until_leading(&operator).await;
+        operator
+    }
+
+    /// Waits until an operator that is alone has taken up all its work.
+    pub async fn until_leading(&self, operator: &Operator) {
         until("the operator leads", || async { operator.is_ready() && operator.leads() }).await;
         until("the webhook is configured", || async {
-            let configuration = self.get("admissionregistration.k8s.io/v1", "mutatingwebhookconfigurations", "", "epiphyte-outside").await;
+            let configuration = self
+                .get("admissionregistration.k8s.io/v1", "mutatingwebhookconfigurations", "", "epiphyte-outside")
+                .await;
             let bundle = configuration.and_then(|it| it.pointer("/webhooks/0/clientConfig/caBundle").cloned());
             bundle.is_some_and(|bundle| bundle.as_str().is_some_and(|bundle| !bundle.is_empty()))
         })
         .await;
-        operator
     }
 
     /// Runs kubectl and gives what it printed; a failure of kubectl is one of the test.
@@ -74,6 +92,11 @@ impl Cluster {
     }
 
     fn kubectl_text(&self, arguments: &[&str], input: &str) -> String {
+        self.try_kubectl(arguments, input).unwrap_or_else(|error| panic!("kubectl {arguments:?}: {error}"))
+    }
+
+    /// Runs kubectl with a text on its standard input; gives what it printed, or what it complained of.
+    pub fn try_kubectl(&self, arguments: &[&str], input: &str) -> Result<String, String> {
         let mut child = self
             .plane
             .kubectl()
@@ -85,8 +108,8 @@ impl Cluster {
             .expect("kubectl runs");
         child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("kubectl reads");
         let output = child.wait_with_output().expect("kubectl ends");
-        assert!(output.status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("UTF-8")
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+        if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
     }
 
     fn apply_text(&self, yaml: &str) {
@@ -165,6 +188,22 @@ impl Cluster {
         self.merge(&group, "status", &json!({ "status": { "ready": ready } })).await;
     }
 
+    /// Puts an active Lumigo into a namespace, so that it is injected.
+    pub async fn lumigo(&self, namespace: &str) {
+        self.apply(&json!({
+            "apiVersion": "operator.lumigo.io/v1", "kind": "Lumigo",
+            "metadata": { "name": "lumigo", "namespace": namespace },
+            "spec": { "lumigoToken": { "secretRef": { "name": "lumigo-credentials", "key": "token" } } },
+        }))
+        .await;
+        let lumigo = Object { api_version: "operator.lumigo.io/v1", plural: "lumigoes", namespace, name: "lumigo" };
+        let active = json!({
+            "type": "Active", "status": "True", "reason": "Active", "message": "The token is there.",
+            "lastTransitionTime": "2024-01-01T00:00:00Z",
+        });
+        self.merge(&lumigo, "status", &json!({ "status": { "conditions": [active] } })).await;
+    }
+
     /// Plays the node agent: answers what the operator asks about a workload, once it asks.
     pub async fn answer(&self, kind: WorkloadKind, namespace: &str, name: &str, languages: &[(&str, &str)]) {
         let details = epiphyte_api::instrumented_application_name(kind, name);
@@ -203,7 +242,13 @@ impl Cluster {
     }
 
     /// The condition of a workload's `InstrumentedApplication`: its status and its reason.
-    pub async fn condition(&self, kind: WorkloadKind, namespace: &str, name: &str, type_: &str) -> Option<(String, String)> {
+    pub async fn condition(
+        &self,
+        kind: WorkloadKind,
+        namespace: &str,
+        name: &str,
+        type_: &str,
+    ) -> Option<(String, String)> {
         let details = epiphyte_api::instrumented_application_name(kind, name);
         let object = self.get("odigos.io/v1alpha1", "instrumentedapplications", namespace, &details).await?;
         let conditions = object.pointer("/status/conditions")?.as_array()?.clone();

@@ -76,7 +76,11 @@ pub fn devices_of(kind: WorkloadKind, workload: &Value) -> Vec<(String, String)>
     let devices = containers.iter().flat_map(|container| {
         let name = container["name"].as_str().unwrap_or_default().to_owned();
         let limits = container.pointer("/resources/limits").and_then(Value::as_object).cloned().unwrap_or_default();
-        limits.into_iter().map(|(key, _)| key).filter(|key| key.starts_with("instrumentation.odigos.io/")).map(move |key| (name.clone(), key))
+        limits
+            .into_iter()
+            .map(|(key, _)| key)
+            .filter(|key| key.starts_with("instrumentation.odigos.io/"))
+            .map(move |key| (name.clone(), key))
     });
     devices.collect()
 }

@@ -1,15 +1,17 @@
 //! A control plane with the operator beside it, as a real process, and what tests say to both.
 
 // Each test binary uses a part of this.
-#![allow(dead_code, reason = "each test binary uses a part of this module")]
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of this module")]
 
 mod cluster;
 mod manifests;
 mod operator;
+mod shared;
 
 pub use cluster::{Cluster, DEADLINE, Object, Ready, until};
 pub use manifests::*;
 pub use operator::{OPERATOR, Operator, OperatorOptions};
+pub use shared::Shared;
 
 /// The system namespace of all tests.
 pub const SYSTEM: &str = "odigos-system";

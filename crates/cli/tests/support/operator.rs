@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::net::TcpListener;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -24,50 +24,71 @@ pub struct OperatorOptions {
     pub groups: Vec<String>,
     /// Address of the webhook; a free port if `None`.
     pub webhook: Option<String>,
+    /// A kubeconfig other than that of the user.
+    pub kubeconfig: Option<PathBuf>,
 }
 
-/// A running operator. Killed when dropped.
+/// A running operator. Killed when dropped, unless it goes with its control plane.
 pub struct Operator {
-    child: Child,
+    /// `None` for one that goes with its control plane.
+    child: Option<Child>,
     pub admin: String,
     pub webhook: String,
     pub settings: PathBuf,
-    folder: tempfile::TempDir,
+    log: PathBuf,
+    /// `None` where its files are in the folder of the control plane.
+    _folder: Option<tempfile::TempDir>,
 }
 
 impl Operator {
     pub fn start(plane: &ControlPlane, options: &OperatorOptions) -> Self {
         let folder = tempfile::tempdir().expect("a folder for the operator");
-        let settings = folder.path().join("settings.yaml");
+        let (mut command, mut operator) = Self::prepare(plane, options, folder.path());
+        let log = File::create(&operator.log).expect("a log file");
+        let child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("the operator starts");
+        (operator.child, operator._folder) = (Some(child), Some(folder));
+        operator
+    }
+
+    /// Starts an operator that goes with its control plane, for those who have no occasion to drop it.
+    pub async fn lodge(plane: &ControlPlane, options: &OperatorOptions) -> Self {
+        let (command, operator) = Self::prepare(plane, options, plane.folder());
+        plane.run("operator", &command).await.expect("the operator starts");
+        operator
+    }
+
+    /// The command of an operator whose files are in `folder`, and what it will be once it is started: it logs to a
+    /// file there.
+    fn prepare(plane: &ControlPlane, options: &OperatorOptions, folder: &Path) -> (Command, Self) {
+        let settings = folder.join("settings.yaml");
         std::fs::write(&settings, &options.settings).expect("settings are written");
         let user = if options.user.is_empty() { OPERATOR } else { &options.user };
         let groups: Vec<&str> = options.groups.iter().map(String::as_str).collect();
         let groups = if groups.is_empty() { &["system:masters"][..] } else { &groups };
-        let kubeconfig = plane.user(user, groups).expect("a kubeconfig for the operator");
+        let of_user = || plane.user(user, groups).expect("a kubeconfig for the operator");
+        let kubeconfig = options.kubeconfig.clone().unwrap_or_else(of_user);
         let (admin, webhook) = (free_address(), options.webhook.clone().unwrap_or_else(free_address));
-        let log = File::create(folder.path().join("log")).expect("a log file");
-        let child = Command::new(env!("CARGO_BIN_EXE_epiphyte"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_epiphyte"));
+        command
             .args(["operator", "--namespace", SYSTEM, "--admin-listen", &admin, "--webhook-listen", &webhook])
             .arg(format!("--webhook-url=https://{webhook}"))
             .arg("--config")
             .arg(&settings)
             .args(["--log", "info,epiphyte_operator=debug"])
-            .env("KUBECONFIG", kubeconfig)
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .expect("the operator starts");
-        Self { child, admin, webhook, settings, folder }
+            .env("KUBECONFIG", kubeconfig);
+        // The control plane names the logs of its guests like this.
+        let log = folder.join("operator.log");
+        (command, Self { child: None, admin, webhook, settings, log, _folder: None })
     }
 
     pub fn pid(&self) -> u32 {
-        self.child.id()
+        self.child.as_ref().expect("an operator of one's own").id()
     }
 
     /// What the operator has logged so far.
     pub fn log(&self) -> String {
-        std::fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        std::fs::read_to_string(&self.log).unwrap_or_default()
     }
 
     /// Body of an answer of the admin address, and whether it was a success.
@@ -102,20 +123,32 @@ impl Operator {
 
     /// Ends the operator as a node failure would.
     pub fn kill(mut self) {
-        self.child.kill().expect("the operator is killed");
-        self.child.wait().expect("the operator is gone");
+        let child = self.child.as_mut().expect("an operator of one's own");
+        child.kill().expect("the operator is killed");
+        child.wait().expect("the operator is gone");
+    }
+
+    /// Sends a signal by its name, such as `STOP`.
+    pub fn signal(&self, name: &str) {
+        let told = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status();
+        assert!(told.expect("kill runs").success());
     }
 
     /// Asks the operator to stop, and waits until it has; true if it said that all went well.
     pub fn stop(mut self) -> bool {
-        let told = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status().expect("kill runs");
-        assert!(told.success());
+        self.signal("TERM");
+        self.ends()
+    }
+
+    /// Waits until the operator has ended by itself; true if it said that all went well.
+    pub fn ends(&mut self) -> bool {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
-            if let Some(status) = self.child.try_wait().expect("the operator can be waited for") {
+            let child = self.child.as_mut().expect("an operator of one's own");
+            if let Some(status) = child.try_wait().expect("the operator can be waited for") {
                 return status.success();
             }
-            assert!(Instant::now() < deadline, "the operator does not stop:\n{}", self.log());
+            assert!(Instant::now() < deadline, "the operator does not end");
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -126,9 +159,11 @@ impl Drop for Operator {
         if std::thread::panicking() {
             eprintln!("--- the operator's log ---\n{}", self.log());
         }
-        // It may be gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        if let Some(child) = &mut self.child {
+            // It may be gone already.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
     }
 }
 
