@@ -1,5 +1,7 @@
 //! Brings a workload to its verdict while a write is under admission.
 
+use std::borrow::Cow;
+
 use epiphyte_api::WorkloadKind;
 use epiphyte_plan::{Container, Decision, Pod, Verdict};
 use json_patch::Patch;
@@ -35,15 +37,27 @@ pub fn admit(
         view: &before,
     };
     let is_same = before.has_ours() && before.has_the_same_bare_template(kind, new, &after);
-    let bare = bare_view(kind, new, &after)?;
+    let has_been = |container: &Container, instrument| {
+        let then = before.view.container(&container.name);
+        then.and_then(|then| before.view.instrument(then)) == Some(instrument)
+    };
+    let is_settled = |container: &Container| match verdict.decision(&container.name) {
+        Decision::On(instrument) => has_been(container, instrument),
+        Decision::Keep | Decision::Off => true,
+    };
+    // Obstacles are asked about only where something may be added to what has been.
+    let bare = if is_same && after.containers.iter().all(is_settled) {
+        Cow::Borrowed(&after)
+    } else {
+        bare_view(kind, new, &after)?
+    };
 
     let mut refused = Vec::new();
     let mut wishes = Vec::with_capacity(bare.containers.len());
-    for container in &bare.containers {
+    for container in bare.containers.iter() {
         let then = before.container(kind, &container.name);
-        let has_been = |instrument| then.is_some_and(|(view, _)| before.view.instrument(view) == Some(instrument));
         wishes.push(match (verdict.decision(&container.name), then) {
-            (Decision::On(instrument), _) if is_same && has_been(instrument) => Wish::Anew(instrument),
+            (Decision::On(instrument), _) if is_same && has_been(container, instrument) => Wish::Anew(instrument),
             (Decision::On(instrument), _) => {
                 unless_refused(Wish::Anew(instrument), [instrument], (&bare, container), &mut refused)
             }
