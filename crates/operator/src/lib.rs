@@ -152,10 +152,11 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
     let mut webhook = tokio::spawn(webhook.run(client.clone(), webhook_listener, shutdown.clone()));
 
     let events = write::Events::new(client.clone());
-    background.spawn(decide::run(Arc::clone(&index), dirty, queues.clone(), writes.clone()));
+    background.spawn(decide::run(Arc::clone(&index), dirty.clone(), queues.clone(), writes.clone()));
     background.spawn(sources::run(Arc::clone(&index), events.clone(), writes.clone()));
     let mut writers = write::Writer {
         index: Arc::clone(&index),
+        dirty: dirty.clone(),
         queue: queues.surgery,
         workloads: workloads::Workloads::new(client.clone()),
         events: events.clone(),
@@ -164,7 +165,7 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
     }
     .start(&shutdown);
     let mut keepers =
-        details::Keeper { index, queue: queues.reports, client, events, leader: writes, metrics }.start(&shutdown);
+        details::Keeper { index, dirty, queue: queues.reports, client, events, leader: writes, metrics }.start(&shutdown);
 
     info!(namespace = options.namespace, "the operator runs");
     let ended = tokio::select! {

@@ -21,7 +21,7 @@ pub use status::instrumented;
 pub(crate) use status::status_of;
 
 use crate::SharedIndex;
-use crate::decide::{DetailsDue, Due};
+use crate::decide::{DetailsDue, Dirty, Due};
 use crate::failure::Failure;
 use crate::index::{DetailsFact, Fact as _, ObjectKey, WorkloadKey};
 use crate::metrics::Metrics;
@@ -34,6 +34,7 @@ const WORKERS: usize = 2;
 /// Keeps `InstrumentedApplication`s.
 pub(crate) struct Keeper {
     pub(crate) index: SharedIndex,
+    pub(crate) dirty: Dirty,
     pub(crate) queue: Queue<WorkloadKey>,
     pub(crate) client: Client,
     pub(crate) events: Events,
@@ -102,11 +103,9 @@ impl Keeper {
         };
         self.metrics.written("details", due.as_str());
         let Some(fact) = written else { return Ok(()) };
+        // What comes back may hold what others wrote meanwhile, and the watch will not tell of it a second time.
         let change = fact.apply(&mut self.index.write(), Timestamp::now());
-        // What was written may make the next thing due, which is looked at once this worker is done.
-        if change != crate::index::Change::Nothing {
-            self.queue.push(key.clone());
-        }
+        self.dirty.mark(change);
         Ok(())
     }
 
@@ -198,7 +197,8 @@ impl Keeper {
         api.delete(&object.name, &params).await?;
         info!(workload = %key, "deleted its InstrumentedApplication: the mark is gone");
         self.metrics.written("details", DetailsDue::Delete.as_str());
-        DetailsFact::delete(object, &mut self.index.write(), Timestamp::now());
+        let change = DetailsFact::delete(object, &mut self.index.write(), Timestamp::now());
+        self.dirty.mark(change);
         Ok(())
     }
 

@@ -16,6 +16,7 @@ use tracing::{debug, info, warn};
 pub(crate) use events::{Events, Report, Subject};
 
 use crate::SharedIndex;
+use crate::decide::Dirty;
 use crate::failure::Failure;
 use crate::index::WorkloadKey;
 use crate::metrics::Metrics;
@@ -28,6 +29,7 @@ const WORKERS: usize = 8;
 /// Performs surgery.
 pub(crate) struct Writer {
     pub(crate) index: SharedIndex,
+    pub(crate) dirty: Dirty,
     pub(crate) queue: Queue<WorkloadKey>,
     pub(crate) workloads: Workloads,
     pub(crate) events: Events,
@@ -108,7 +110,9 @@ impl Writer {
         let outcome = outcome(&before, &after);
         info!(workload = %key, generation = after.generation, "{} instrumentation", outcome.as_str());
         self.report(key, &after, outcome).await;
-        self.index.write().note_written(after, Timestamp::now());
+        // Where this is the first to tell of the write, the watch will not tell of it again.
+        let change = self.index.write().note_written(after, Timestamp::now());
+        self.dirty.mark(change);
         Ok(outcome)
     }
 
