@@ -2,7 +2,7 @@
 
 use epiphyte_api::names::FIELD_MANAGER;
 use k8s_openapi::api::admissionregistration::v1::MutatingWebhookConfiguration;
-use kube::api::{DeleteParams, Patch, PatchParams};
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use kube::{Api, Client};
 use serde_json::{Value, json};
 use tracing::info;
@@ -62,7 +62,7 @@ impl Publisher {
     /// Makes a configuration of our own, or brings it up to date.
     async fn apply(&mut self, name: &str, options: &Options, bundle: &str) -> Result<(), PublishError> {
         if self.own.as_deref().is_some_and(|own| own != name) {
-            self.remove().await?;
+            self.remove(options).await?;
         }
         let wanted = configuration(name, options, Some(bundle));
         let found = self.api.get_opt(name).await?;
@@ -74,18 +74,36 @@ impl Publisher {
         Ok(())
     }
 
-    /// Removes the configuration that we made, if we made one.
-    pub(super) async fn remove(&mut self) -> Result<(), PublishError> {
+    /// Removes the configuration that we made, if we made one and no other operator has made it its own since.
+    pub(super) async fn remove(&mut self, options: &Options) -> Result<(), PublishError> {
         let Some(name) = self.own.take() else {
             return Ok(());
         };
-        match self.api.delete(&name, &DeleteParams::default()).await {
+        let found = self.api.get_opt(&name).await?;
+        let Some(found) = found.filter(|found| leads_to(found, &options.target)) else {
+            return Ok(());
+        };
+        let preconditions = Preconditions {
+            uid: found.metadata.uid,
+            resource_version: found.metadata.resource_version,
+        };
+        let params = DeleteParams {
+            preconditions: Some(preconditions),
+            ..DeleteParams::default()
+        };
+        match self.api.delete(&name, &params).await {
             Ok(_) => info!(configuration = name, "the webhook is registered no more"),
             Err(kube::Error::Api(status)) if status.code == 404 => {}
             Err(error) => return Err(error.into()),
         }
         Ok(())
     }
+}
+
+/// Whether the API server calls this target.
+fn leads_to(found: &MutatingWebhookConfiguration, target: &Target) -> bool {
+    let url = target.client_config(None).url;
+    found.webhooks.iter().flatten().any(|webhook| webhook.client_config.url == url)
 }
 
 /// An object of our own: one that the chart left under the plain name must not be lost with us.

@@ -79,7 +79,7 @@ impl Upkeep {
     /// Runs until the shutdown, then removes the webhook configuration if it is ours.
     pub(super) async fn run(mut self, shutdown: CancellationToken) {
         let _ = shutdown.run_until_cancelled(self.rounds()).await;
-        match timeout(REMOVAL_TIMEOUT, self.publisher.remove()).await.map_err(Problem::from) {
+        match timeout(REMOVAL_TIMEOUT, self.publisher.remove(&self.options)).await.map_err(Problem::from) {
             Ok(Ok(())) => {}
             Ok(Err(problem)) => warn!(%problem, "the webhook stays registered; the API server calls it in vain"),
             Err(problem) => warn!(%problem, "the webhook stays registered; the API server calls it in vain"),
