@@ -2,6 +2,7 @@
 //!
 //! Tests share one cluster in which the collectors are ready and a node offers every device, each in namespaces of its
 //! own. Those that change what all workloads depend on have a control plane of their own.
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -2,6 +2,13 @@
 
 // Each test binary uses a part of this.
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of this module")]
+#![allow(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
 
 mod cluster;
 mod manifests;
