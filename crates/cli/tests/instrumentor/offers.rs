@@ -23,13 +23,12 @@ async fn a_device_is_added_only_where_nodes_offer_it_and_never_taken_off_for_wan
     cart.until_devices(&[("app", JAVA)]).await;
 
     // A DaemonSet waits for the last of its nodes.
-    let daemon = cluster_daemon(&cluster, "daemon").await;
+    let daemon = daemon_set(&cluster, "daemon").await;
     daemon.until_devices(&[("app", JAVA)]).await;
     cluster.plane.create_node(&FakeNode::new("two")).await.expect("a node");
-    // A workload that is served meanwhile shows that one node is enough for it, and that the other node is known: both
-    // are read before the workload is written.
-    let second = cluster_daemon(&cluster, "second").await;
+    let second = daemon_set(&cluster, "second").await;
     second.until_verdict("app", "keep", "NoNodeOffersDevice").await;
+    // For a Deployment one node is enough.
     let stock = Subject::create(&cluster, &deployment("shop", "stock")).await;
     stock.answer(&[("app", "java")]).await;
     stock.until_devices(&[("app", JAVA)]).await;
@@ -56,7 +55,7 @@ async fn a_device_is_added_only_where_nodes_offer_it_and_never_taken_off_for_wan
     }
 }
 
-async fn cluster_daemon<'a>(cluster: &'a Cluster, name: &str) -> Subject<'a> {
+async fn daemon_set<'a>(cluster: &'a Cluster, name: &str) -> Subject<'a> {
     let daemon = Subject::create(cluster, &workload(DaemonSet, "shop", name, &["app"])).await;
     daemon.answer(&[("app", "java")]).await;
     daemon

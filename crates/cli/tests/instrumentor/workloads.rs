@@ -23,6 +23,15 @@ fn an_annotation_turns_a_workload_on_and_off_with_one_change_each() {
         cart.until_details_are_gone().await;
         // The write that takes the mark off takes the device along.
         assert_eq!((cart.generation().await, cart.writes()), (3, 1));
+
+        cart.annotate(Some("true")).await;
+        cart.answer(&[("app", "java")]).await;
+        cart.until_devices(&[("app", JAVA)]).await;
+        cart.annotate(None).await;
+        cart.until_bare().await;
+        cart.until_details_are_gone().await;
+        // For a Deployment a change of annotations is a generation too.
+        assert_eq!((cart.generation().await, cart.writes()), (6, 2));
     });
 }
 
