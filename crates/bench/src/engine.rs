@@ -13,7 +13,7 @@ use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 
 use crate::manifests::{self, Shape, deployment, stored};
-use crate::report::{Figure, Row};
+use crate::report::{Figure, KIB, Row};
 
 const PART: &str = "plan+surgery";
 
@@ -40,8 +40,8 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
         rows.push(Row::new(PART, format!("{name}: read, plan, edit"), Figure::Seconds(cost)));
         let size = Row::new(PART, format!("{name}: the patch"), bytes(serde_json::to_vec(&edit.patch)?.len()));
         rows.push(match name {
-            "1x5" => size.at_most(Figure::Bytes(2_000.0)).peers("2.0 to 3.7 KB"),
-            "10x40" => size.at_most(Figure::Bytes(13_000.0)).peers("12.9 to 100 KB"),
+            "1x5" => size.at_most(Figure::Bytes(2.0 * KIB)).peers("2.0 to 3.7 KB"),
+            "10x40" => size.at_most(Figure::Bytes(13.0 * KIB)).peers("12.9 to 100 KB"),
             _ => size,
         });
     }
@@ -54,7 +54,7 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
     let workload = read(&text)?;
     let cost = median(|| {
         let verdict = index.plan(black_box(&workload), None);
-        black_box(epiphyte_operator::differs(&workload, &verdict));
+        black_box(verdict.differs_from(&workload));
     });
     rows.push(Row::new(PART, "10x40 to leave alone: once read", Figure::Seconds(cost)).at_most(Figure::Seconds(10e-6)));
     Ok(rows)

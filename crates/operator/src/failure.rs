@@ -55,6 +55,14 @@ impl Failure {
     }
 }
 
+/// An error and its causes in one line: by itself, an error of a connection does not say what was wrong with it.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.map(ToString::to_string).fold(error.to_string(), |told, cause| {
+        if told.contains(&cause) { told } else { format!("{told}: {cause}") }
+    })
+}
+
 impl From<kube::Error> for Failure {
     fn from(error: kube::Error) -> Self {
         match error {
@@ -66,7 +74,7 @@ impl From<kube::Error> for Failure {
                 400 | 403 | 406 | 413 | 415 | 422 => Self::Rejected(status.message.clone()),
                 _ => Self::Unavailable(status.message.clone()),
             },
-            other => Self::Unavailable(other.to_string()),
+            other => Self::Unavailable(chain(&other)),
         }
     }
 }

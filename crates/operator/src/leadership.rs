@@ -1,45 +1,52 @@
 //! Which replica writes: the holder of a Lease.
 
+use std::time::Duration;
+
 use epiphyte_api::names::{FIELD_MANAGER, LEASE};
 use kube::Client;
 use kube_lease_manager::{LeaseManager, LeaseManagerBuilder};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tracing::{error, warn};
 
+use crate::failure::chain;
 use crate::settings::LeaderElection;
+
+/// How long to wait where the Lease cannot be had: the API server is away, the namespace or a right is missing.
+const RETRY: Duration = Duration::from_secs(2);
 
 /// The election, as far as this replica takes part in it.
 pub(crate) struct Leadership {
     /// Whether this replica leads.
     pub(crate) leads: watch::Receiver<bool>,
-    task: JoinHandle<Result<LeaseManager, kube_lease_manager::LeaseManagerError>>,
+    /// Ends with what went wrong, if anything did.
+    task: JoinHandle<Result<(), String>>,
+}
+
+/// The Lease and who wants it.
+struct Candidate {
+    client: Client,
+    namespace: String,
+    /// A name that no other replica has.
+    identity: String,
+    /// How long the Lease is good, in seconds.
+    duration: u64,
 }
 
 impl Leadership {
-    /// Takes part in the election under a name that no other replica has.
-    pub(crate) async fn join(
-        client: Client,
-        namespace: &str,
-        identity: &str,
-        settings: &LeaderElection,
-    ) -> Result<Self, kube_lease_manager::LeaseManagerError> {
+    /// Takes part in the election under a name that no other replica has, as soon as the Lease can be had.
+    pub(crate) fn join(client: Client, namespace: &str, identity: &str, settings: &LeaderElection) -> Self {
         let duration = u64::try_from(settings.lease_duration.as_secs()).unwrap_or_default().max(3);
-        let manager = LeaseManagerBuilder::new(client, LEASE)
-            .with_namespace(namespace)
-            .with_identity(identity)
-            .with_field_manager(format!("{FIELD_MANAGER}-{identity}"))
-            .with_duration(duration)
-            .with_grace(duration / 3)
-            .build()
-            .await?;
-        let (leads, task) = manager.watch().await;
-        Ok(Self { leads, task })
+        let (namespace, identity) = (namespace.to_owned(), identity.to_owned());
+        let candidate = Candidate { client, namespace, identity, duration };
+        let (sender, leads) = watch::channel(false);
+        Self { leads, task: tokio::spawn(candidate.take_part(sender)) }
     }
 
     /// Waits for the end of the election's task, which is not to end while the operator runs.
     pub(crate) async fn ended(&mut self) {
-        if let Err(error) = (&mut self.task).await.map_err(|error| error.to_string()).and_then(|it| it.map_err(|error| error.to_string())) {
-            tracing::error!(error, "the election failed");
+        if let Err(error) = (&mut self.task).await.map_err(|error| error.to_string()).flatten() {
+            error!(error, "the election failed");
         }
     }
 
@@ -49,8 +56,52 @@ impl Leadership {
         if self.task.is_finished() {
             return;
         }
-        if let Err(error) = self.task.await {
-            tracing::warn!(%error, "cannot give the lease back; it runs out by itself");
+        if let Err(error) = self.task.await.map_err(|error| error.to_string()).flatten() {
+            warn!(error, "cannot give the lease back; it runs out by itself");
+        }
+    }
+}
+
+impl Candidate {
+    /// Takes part until nobody wants to know any more.
+    async fn take_part(self, leads: watch::Sender<bool>) -> Result<(), String> {
+        let manager = tokio::select! {
+            () = leads.closed() => return Ok(()),
+            manager = self.manager() => manager,
+        };
+        let (mut held, task) = manager.watch().await;
+        loop {
+            tokio::select! {
+                () = leads.closed() => break,
+                changed = held.changed() => match changed {
+                    Ok(()) => leads.send_replace(*held.borrow_and_update()),
+                    Err(_) => break,
+                },
+            };
+        }
+        drop(held);
+        task.await.map_err(|error| error.to_string())?.map(drop).map_err(|error| chain(&error))
+    }
+
+    /// Tries until the Lease can be had.
+    async fn manager(&self) -> LeaseManager {
+        let mut told = String::new();
+        loop {
+            let lease = LeaseManagerBuilder::new(self.client.clone(), LEASE)
+                .with_namespace(&self.namespace)
+                .with_identity(&self.identity)
+                .with_field_manager(format!("{FIELD_MANAGER}-{}", self.identity))
+                .with_duration(self.duration)
+                .with_grace(self.duration / 3);
+            match lease.build().await.map_err(|error| chain(&error)) {
+                Ok(manager) => return manager,
+                Err(error) if error != told => {
+                    warn!(lease = LEASE, namespace = self.namespace, error, "cannot take part in the election; trying again");
+                    told = error;
+                }
+                Err(_) => {}
+            }
+            tokio::time::sleep(RETRY).await;
         }
     }
 }

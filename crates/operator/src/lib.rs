@@ -8,6 +8,8 @@ mod admin;
 pub mod admission;
 mod decide;
 mod details;
+mod dirty;
+mod due;
 mod failure;
 pub mod index;
 mod leadership;
@@ -17,6 +19,7 @@ mod queue;
 mod reload;
 pub mod settings;
 mod sources;
+mod status;
 mod synced;
 mod watch;
 mod workloads;
@@ -35,11 +38,12 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-pub use decide::{DetailsDue, Due, differs};
-pub use details::instrumented;
+pub use due::{DetailsDue, Due};
 pub use learn::{Learned, complete, learn};
+pub use status::instrumented;
 
-use crate::decide::{Dirty, Queues};
+use crate::decide::Queues;
+use crate::dirty::Dirty;
 use crate::leadership::Leadership;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
@@ -87,9 +91,6 @@ pub enum OperatorError {
         /// Why not.
         source: std::io::Error,
     },
-    /// The election cannot be joined.
-    #[error("cannot take part in the election of the replica that writes")]
-    Election(#[from] kube_lease_manager::LeaseManagerError),
     /// A part that must not end has ended.
     #[error("{0} ended unexpectedly")]
     Ended(&'static str),
@@ -132,7 +133,7 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
         background.spawn(reload::run(path, settings.clone(), metrics.clone()));
     }
 
-    let mut leadership = Leadership::join(client.clone(), &options.namespace, &options.identity, &election).await?;
+    let mut leadership = Leadership::join(client.clone(), &options.namespace, &options.identity, &election);
     // Writers lead only once everything is known: half a picture would take devices off.
     let (leads, writes) = tokio::sync::watch::channel(false);
     background.spawn(lead(leadership.leads.clone(), synced.clone(), leads, metrics.clone()));

@@ -11,8 +11,6 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::Registry;
 
-use crate::watch::Served;
-
 /// Label of what a watch sees.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct ResourceLabel {
@@ -82,16 +80,16 @@ impl Metrics {
         text
     }
 
-    pub(crate) fn watch_event(&self, served: &Served) {
-        self.events.get_or_create(&ResourceLabel { resource: served.plural }).inc();
+    pub(crate) fn watch_event(&self, resource: &'static str) {
+        self.events.get_or_create(&ResourceLabel { resource }).inc();
     }
 
-    pub(crate) fn watch_error(&self, served: &Served) {
-        self.errors.get_or_create(&ResourceLabel { resource: served.plural }).inc();
+    pub(crate) fn watch_error(&self, resource: &'static str) {
+        self.errors.get_or_create(&ResourceLabel { resource }).inc();
     }
 
-    pub(crate) fn unreadable(&self, served: &Served) {
-        self.unreadable.get_or_create(&ResourceLabel { resource: served.plural }).inc();
+    pub(crate) fn unreadable(&self, resource: &'static str) {
+        self.unreadable.get_or_create(&ResourceLabel { resource }).inc();
     }
 
     pub(crate) fn written(&self, what: &'static str, outcome: &'static str) {

@@ -7,6 +7,7 @@
 mod collectors;
 mod decide;
 mod details;
+mod difference;
 mod device;
 mod facts;
 mod finding;

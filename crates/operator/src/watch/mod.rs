@@ -18,7 +18,8 @@ use object::Object;
 pub(crate) use object::{Served, Watched};
 
 use crate::SharedIndex;
-use crate::decide::Dirty;
+use crate::dirty::Dirty;
+use crate::failure::chain;
 use crate::index::{
     Change, CollectorsGroupFact, DetailsFact, LumigoRecord, NamespaceRecord, NodeFact, SourceRecord, UninstallingMark,
 };
@@ -103,7 +104,7 @@ impl<T: Watched> Watch<T> {
         if self.told.take().is_some() {
             info!(kind = T::SERVED.kind, "the watch works again");
         }
-        self.sink.metrics.watch_event(&T::SERVED);
+        self.sink.metrics.watch_event(T::SERVED.plural);
         let now = Timestamp::now();
         match event {
             watcher::Event::Apply(object) => self.apply(object, now),
@@ -130,7 +131,7 @@ impl<T: Watched> Watch<T> {
             Err(error) => {
                 let (namespace, name) = (&*key.namespace, &*key.name);
                 warn!(kind = T::SERVED.kind, namespace, name, error, "skipped an object that cannot be read; correct it");
-                self.sink.metrics.unreadable(&T::SERVED);
+                self.sink.metrics.unreadable(T::SERVED.plural);
             }
         }
     }
@@ -149,8 +150,8 @@ impl<T: Watched> Watch<T> {
     }
 
     fn error(&mut self, error: &watcher::Error) {
-        self.sink.metrics.watch_error(&T::SERVED);
-        let text = error.to_string();
+        self.sink.metrics.watch_error(T::SERVED.plural);
+        let text = chain(error);
         if self.told.as_ref() == Some(&text) {
             return;
         }

@@ -16,7 +16,7 @@ use tracing::{debug, info, warn};
 pub(crate) use events::{Events, Report, Subject};
 
 use crate::SharedIndex;
-use crate::decide::Dirty;
+use crate::dirty::Dirty;
 use crate::failure::Failure;
 use crate::index::WorkloadKey;
 use crate::metrics::Metrics;

@@ -1,8 +1,6 @@
 //! Keeps `InstrumentedApplication`s: asks for detection, deletes, writes the status; and tells Events that somebody has to
 //! act on. Active on the leader only.
 
-mod status;
-
 use std::sync::Arc;
 
 use epiphyte_api::names::{DETECT_LABEL, DETECT_PENDING, FIELD_MANAGER};
@@ -17,15 +15,14 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-pub use status::instrumented;
-pub(crate) use status::status_of;
-
 use crate::SharedIndex;
-use crate::decide::{DetailsDue, Dirty, Due};
+use crate::dirty::Dirty;
+use crate::due::{DetailsDue, Due};
 use crate::failure::Failure;
 use crate::index::{DetailsFact, Fact as _, ObjectKey, WorkloadKey};
 use crate::metrics::Metrics;
 use crate::queue::Queue;
+use crate::status;
 use crate::write::{Events, Report, Subject};
 
 /// Workloads that are reported on at the same time: fewer than the writer's, which goes first.
@@ -180,7 +177,7 @@ impl Keeper {
             let index = self.index.read();
             let Some(workload) = index.workload(key) else { return Ok(None) };
             let verdict = index.plan(workload, Some(workload));
-            status_of(workload, &verdict, present.metadata.generation.unwrap_or_default())
+            status::status_of(workload, &verdict, present.metadata.generation.unwrap_or_default())
         };
         let status = status::overlay(&json!(present), &wanted, Timestamp::now());
         let patch = json!({

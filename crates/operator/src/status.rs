@@ -6,8 +6,6 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use serde_json::{Value, json};
 
-use crate::decide::differs;
-
 /// The status that a workload's object is to have. The times of its conditions say nothing: [`overlay`] sets them.
 pub(crate) fn status_of(workload: &Workload, verdict: &Verdict, generation: i64) -> InstrumentedApplicationStatus {
     let condition = |type_: &str, state: GateState, finding: &Finding| Condition {
@@ -54,12 +52,12 @@ pub fn instrumented(workload: &Workload, verdict: &Verdict) -> (GateState, Findi
     let wants_on = verdict.containers.iter().any(|container| matches!(container.decision, Decision::On(_)));
     match (is_on, wants_on) {
         (false, true) => (GateState::Fails, Reason::InstrumentationPending.into()),
-        (true, true) if differs(workload, verdict) => (GateState::Holds, Reason::InstrumentationPending.into()),
+        (true, true) if verdict.differs_from(workload) => (GateState::Holds, Reason::InstrumentationPending.into()),
         (true, true) if workload.replacement == Replacement::Manual => {
             (GateState::Holds, Reason::AwaitingPodReplacement.into())
         }
         (true, true) => (GateState::Holds, Reason::Instrumented.into()),
-        (true, false) if differs(workload, verdict) => (GateState::Holds, Reason::RemovalPending.into()),
+        (true, false) if verdict.differs_from(workload) => (GateState::Holds, Reason::RemovalPending.into()),
         (is_on, false) => (if is_on { GateState::Holds } else { GateState::Fails }, hindrance(verdict)),
     }
 }
@@ -113,4 +111,66 @@ fn laid_over(present: Option<&Value>, known: &Value) -> Value {
         entry.extend(known.clone());
     }
     entry
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(second: i64) -> Timestamp {
+        Timestamp::from_second(second).expect("in range")
+    }
+
+    fn wanted(status: &str, reason: &str) -> InstrumentedApplicationStatus {
+        InstrumentedApplicationStatus {
+            containers: vec![ContainerStatus {
+                container_name: "app".to_owned(),
+                verdict: "on".to_owned(),
+                reason: reason.to_owned(),
+                message: "words".to_owned(),
+            }],
+            conditions: vec![Condition {
+                type_: condition::INSTRUMENTED.to_owned(),
+                status: status.to_owned(),
+                reason: reason.to_owned(),
+                message: "words".to_owned(),
+                observed_generation: Some(1),
+                last_transition_time: Time(Timestamp::UNIX_EPOCH),
+            }],
+        }
+    }
+
+    #[test]
+    fn what_a_newer_version_wrote_survives() {
+        let present = json!({ "status": {
+            "containers": [{ "containerName": "app", "verdict": "off", "agentVersion": "2.0" }],
+            "conditions": [
+                { "type": "Healthy", "status": "True" },
+                { "type": "Instrumented", "status": "False", "score": 7 },
+            ],
+        }});
+        let status = overlay(&present, &wanted("True", "Instrumented"), at(100));
+        assert_eq!(status.pointer("/containers/0/agentVersion"), Some(&json!("2.0")));
+        assert_eq!(status.pointer("/containers/0/verdict"), Some(&json!("on")));
+        assert_eq!(status.pointer("/conditions/0/score"), Some(&json!(7)));
+        assert_eq!(status.pointer("/conditions/1/type"), Some(&json!("Healthy")));
+    }
+
+    #[test]
+    fn a_transition_time_changes_with_the_status_alone() {
+        let first = json!({ "status": overlay(&json!({}), &wanted("False", "NotMarked"), at(100)) });
+        let another_reason = json!({ "status": overlay(&first, &wanted("False", "CollectorsMissing"), at(200)) });
+        let pointer = "/status/conditions/0/lastTransitionTime";
+        assert_eq!(another_reason.pointer(pointer), first.pointer(pointer));
+        let another_status = json!({ "status": overlay(&another_reason, &wanted("True", "Instrumented"), at(300)) });
+        assert_eq!(another_status.pointer(pointer), Some(&json!(Time(at(300)))));
+    }
+
+    #[test]
+    fn a_container_that_the_template_no_longer_has_goes() {
+        let present = json!({ "status": { "containers": [{ "containerName": "gone", "verdict": "on" }] } });
+        let status = overlay(&present, &wanted("True", "Instrumented"), at(100));
+        assert_eq!(status.pointer("/containers/0/containerName"), Some(&json!("app")));
+        assert_eq!(status.pointer("/containers/1"), None);
+    }
 }
