@@ -7,12 +7,7 @@ use crate::{CollectorsGroup, InstrumentedApplication, Lumigo, Source};
 
 /// All CustomResourceDefinitions of Epiphyte.
 pub fn custom_resource_definitions() -> Vec<CustomResourceDefinition> {
-    vec![
-        CollectorsGroup::crd(),
-        InstrumentedApplication::crd(),
-        Source::crd(),
-        lumigo(),
-    ]
+    vec![CollectorsGroup::crd(), InstrumentedApplication::crd(), Source::crd(), lumigo()]
 }
 
 /// `Lumigo` is stored as `v1` and served as `v1alpha1` too, with the same schema, for objects of the original operator.

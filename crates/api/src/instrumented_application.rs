@@ -146,9 +146,7 @@ pub fn instrumented_application_name(kind: WorkloadKind, workload: &str) -> Stri
 
 /// FNV-1a: stable over versions and builds, which the standard library's hasher does not promise.
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 #[cfg(test)]
@@ -158,10 +156,7 @@ mod tests {
 
     #[test]
     fn a_short_name_is_the_kind_and_the_name() {
-        assert_eq!(
-            instrumented_application_name(WorkloadKind::DaemonSet, "agent"),
-            "daemonset-agent"
-        );
+        assert_eq!(instrumented_application_name(WorkloadKind::DaemonSet, "agent"), "daemonset-agent");
     }
 
     #[test]

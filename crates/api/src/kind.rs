@@ -22,14 +22,8 @@ pub enum WorkloadKind {
 
 impl WorkloadKind {
     /// All kinds, in the order in which they are shown.
-    pub const ALL: [Self; 6] = [
-        Self::Deployment,
-        Self::DaemonSet,
-        Self::StatefulSet,
-        Self::ReplicaSet,
-        Self::CronJob,
-        Self::Job,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Deployment, Self::DaemonSet, Self::StatefulSet, Self::ReplicaSet, Self::CronJob, Self::Job];
 
     /// The kind as it is spelled in manifests.
     pub const fn as_str(self) -> &'static str {
@@ -81,10 +75,7 @@ impl WorkloadKind {
 
     /// Whether the `device` delivery serves the kind.
     pub const fn served_by_device(self) -> bool {
-        matches!(
-            self,
-            Self::Deployment | Self::DaemonSet | Self::StatefulSet | Self::CronJob
-        )
+        matches!(self, Self::Deployment | Self::DaemonSet | Self::StatefulSet | Self::CronJob)
     }
 }
 

@@ -69,10 +69,7 @@ impl Language {
 
 impl From<&str> for Language {
     fn from(word: &str) -> Self {
-        Self::KNOWN
-            .into_iter()
-            .find(|known| known.as_str() == word)
-            .unwrap_or_else(|| Self::Other(word.into()))
+        Self::KNOWN.into_iter().find(|known| known.as_str() == word).unwrap_or_else(|| Self::Other(word.into()))
     }
 }
 

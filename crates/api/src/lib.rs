@@ -1,10 +1,7 @@
 //! The vocabulary of Epiphyte: custom resources, well-known names and reason codes. No I/O.
 //!
 //! Everything that another program can see of Epiphyte by its spelling stands here and nowhere else.
-#![expect(
-    clippy::duplicated_attributes,
-    reason = "printer columns of one type are no duplicates"
-)]
+#![expect(clippy::duplicated_attributes, reason = "printer columns of one type are no duplicates")]
 
 mod collectors_group;
 mod crds;

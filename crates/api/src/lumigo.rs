@@ -15,22 +15,9 @@ use serde::{Deserialize, Serialize};
     status = "LumigoStatus",
     category = "epiphyte",
     doc = "Traces the workloads of a namespace and sends their telemetry with the token of a tenant.",
-    printcolumn(
-        name = "Active",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Active\")].status"
-    ),
-    printcolumn(
-        name = "Error",
-        type_ = "string",
-        json_path = ".status.conditions[?(@.type==\"Error\")].message"
-    ),
-    printcolumn(
-        name = "Secret",
-        type_ = "string",
-        json_path = ".spec.lumigoToken.secretRef.name",
-        priority = 1
-    ),
+    printcolumn(name = "Active", type_ = "string", json_path = ".status.conditions[?(@.type==\"Active\")].status"),
+    printcolumn(name = "Error", type_ = "string", json_path = ".status.conditions[?(@.type==\"Error\")].message"),
+    printcolumn(name = "Secret", type_ = "string", json_path = ".spec.lumigoToken.secretRef.name", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]
@@ -87,10 +74,7 @@ pub struct Tracing {
 
 impl Default for Tracing {
     fn default() -> Self {
-        Self {
-            enabled: true,
-            injection: Injection::default(),
-        }
+        Self { enabled: true, injection: Injection::default() }
     }
 }
 
@@ -136,10 +120,7 @@ pub struct Infrastructure {
 
 impl Default for Infrastructure {
     fn default() -> Self {
-        Self {
-            enabled: true,
-            kube_events: KubeEvents::default(),
-        }
+        Self { enabled: true, kube_events: KubeEvents::default() }
     }
 }
 

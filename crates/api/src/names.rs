@@ -63,14 +63,8 @@ pub const ENABLE_LOGS: &str = "LUMIGO_ENABLE_LOGS";
 pub const CONTAINER_NAME: &str = "LUMIGO_CONTAINER_NAME";
 
 /// Variables that the injector delivery adds to a container besides [`LD_PRELOAD`], in the order of their adding.
-pub const INJECTOR_VARIABLES: [&str; 6] = [
-    TRACER_TOKEN,
-    ENDPOINT,
-    LOGS_ENDPOINT,
-    ENABLE_TRACES,
-    ENABLE_LOGS,
-    CONTAINER_NAME,
-];
+pub const INJECTOR_VARIABLES: [&str; 6] =
+    [TRACER_TOKEN, ENDPOINT, LOGS_ENDPOINT, ENABLE_TRACES, ENABLE_LOGS, CONTAINER_NAME];
 
 /// Namespaces that are never instrumented, whatever the marks.
 pub const SYSTEM_NAMESPACES: [&str; 3] = ["kube-system", "kube-public", "kube-node-lease"];
@@ -93,11 +87,8 @@ pub const FIELD_MANAGER: &str = "epiphyte";
 /// The value of [`AUTO_TRACE_LABEL`] for a version of Epiphyte. Versions longer than eight characters are cut to seven,
 /// as the Lumigo operator does, so that the value stays a valid label.
 pub fn auto_trace_version(version: &str) -> String {
-    let shown: String = if version.chars().count() > 8 {
-        version.chars().take(7).collect()
-    } else {
-        version.to_owned()
-    };
+    let shown: String =
+        if version.chars().count() > 8 { version.chars().take(7).collect() } else { version.to_owned() };
     format!("{AUTO_TRACE_VERSION_PREFIX}{}", shown.trim_end_matches(['.', '-', '_']))
 }
 

@@ -227,12 +227,7 @@ impl Reason {
     /// The table of the manual, in Markdown.
     pub fn table() -> String {
         let rows = Self::ALL.iter().map(|reason| {
-            format!(
-                "| `{reason}` | {} | {} | {} |\n",
-                reason.severity(),
-                reason.sentence(),
-                reason.next_step()
-            )
+            format!("| `{reason}` | {} | {} | {} |\n", reason.severity(), reason.sentence(), reason.next_step())
         });
         std::iter::once("| reason | severity | what it says | what to do |\n|---|---|---|---|\n".to_owned())
             .chain(rows)
@@ -262,10 +257,7 @@ mod tests {
     fn every_sentence_and_every_next_step_is_a_sentence() {
         for reason in Reason::ALL {
             assert!(reason.sentence().ends_with('.'), "{reason}");
-            assert!(
-                reason.next_step().is_empty() || reason.next_step().ends_with('.'),
-                "{reason}"
-            );
+            assert!(reason.next_step().is_empty() || reason.next_step().ends_with('.'), "{reason}");
         }
     }
 

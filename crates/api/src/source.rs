@@ -15,12 +15,7 @@ use serde::{Deserialize, Serialize};
     printcolumn(name = "Workload", type_ = "string", json_path = ".spec.workload.name"),
     printcolumn(name = "Kind", type_ = "string", json_path = ".spec.workload.kind"),
     printcolumn(name = "Disabled", type_ = "boolean", json_path = ".spec.disableInstrumentation"),
-    printcolumn(
-        name = "Service",
-        type_ = "string",
-        json_path = ".spec.otelServiceName",
-        priority = 1
-    ),
+    printcolumn(name = "Service", type_ = "string", json_path = ".spec.otelServiceName", priority = 1),
     printcolumn(name = "Age", type_ = "date", json_path = ".metadata.creationTimestamp")
 )]
 #[serde(rename_all = "camelCase")]

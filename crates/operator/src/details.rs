@@ -117,8 +117,12 @@ impl Keeper {
         asked.metadata.namespace = Some(object.namespace.to_string());
         asked.metadata.labels = Some([(DETECT_LABEL.to_owned(), DETECT_PENDING.to_owned())].into());
         let mut asked = json!(asked);
-        merge(&mut asked, json!({ "metadata": { "ownerReferences": [owner(key, workload)] }, "spec": { "request": request(workload) } }));
-        let asked: DynamicObject = serde_json::from_value(asked).map_err(|error| Failure::Rejected(error.to_string()))?;
+        merge(
+            &mut asked,
+            json!({ "metadata": { "ownerReferences": [owner(key, workload)] }, "spec": { "request": request(workload) } }),
+        );
+        let asked: DynamicObject =
+            serde_json::from_value(asked).map_err(|error| Failure::Rejected(error.to_string()))?;
         let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
         match api.create(&params, &asked).await.map_err(Failure::from) {
             Ok(created) => {
@@ -243,7 +247,8 @@ fn owner(key: &WorkloadKey, workload: &Workload) -> Value {
 }
 
 fn request(workload: &Workload) -> Vec<Value> {
-    let ask = |container: &epiphyte_plan::Container| json!({ "containerName": &*container.name, "image": &*container.image });
+    let ask =
+        |container: &epiphyte_plan::Container| json!({ "containerName": &*container.name, "image": &*container.image });
     workload.pod.containers.iter().map(ask).collect()
 }
 

@@ -83,7 +83,8 @@ fn is_outdated(workload: &Workload, details: &DetailsFact) -> bool {
 fn warnings(verdict: &Verdict) -> Vec<Finding> {
     let settled = verdict.containers.iter().map(|container| {
         let finding = container.settled_by();
-        let about = finding.about.map_or_else(|| container.name.to_string(), |about| format!("{}: {about}", container.name));
+        let about =
+            finding.about.map_or_else(|| container.name.to_string(), |about| format!("{}: {about}", container.name));
         Finding::about(finding.reason, about)
     });
     let mut warnings: Vec<Finding> = Vec::new();
@@ -152,7 +153,8 @@ mod tests {
 
     #[test]
     fn another_image_is_asked_about_again() {
-        let seen = |image: &str| json!({ "languages": [{ "containerName": "app", "language": "java", "image": image }] });
+        let seen =
+            |image: &str| json!({ "languages": [{ "containerName": "app", "language": "java", "image": image }] });
         assert_eq!(due(marked(), details(seen("cart:1"))), DetailsDue::AskAgain);
         assert_eq!(due(marked(), details(seen("cart:2"))), DetailsDue::Status);
         let asked = |image: &str| json!({ "request": [{ "containerName": "app", "image": image }] });

@@ -96,7 +96,12 @@ impl Candidate {
             match lease.build().await.map_err(|error| chain(&error)) {
                 Ok(manager) => return manager,
                 Err(error) if error != told => {
-                    warn!(lease = LEASE, namespace = self.namespace, error, "cannot take part in the election; trying again");
+                    warn!(
+                        lease = LEASE,
+                        namespace = self.namespace,
+                        error,
+                        "cannot take part in the election; trying again"
+                    );
                     told = error;
                 }
                 Err(_) => {}

@@ -7,7 +7,8 @@ use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::index::{
-    CollectorsGroupFact, DetailsFact, Fact as _, Index, LumigoRecord, NamespaceRecord, NodeFact, SourceRecord, WorkloadKey,
+    CollectorsGroupFact, DetailsFact, Fact as _, Index, LumigoRecord, NamespaceRecord, NodeFact, SourceRecord,
+    WorkloadKey,
 };
 use crate::watch::Watched;
 

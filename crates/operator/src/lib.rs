@@ -165,8 +165,8 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
         metrics: metrics.clone(),
     }
     .start(&shutdown);
-    let mut keepers =
-        details::Keeper { index, dirty, queue: queues.reports, client, events, leader: writes, metrics }.start(&shutdown);
+    let mut keepers = details::Keeper { index, dirty, queue: queues.reports, client, events, leader: writes, metrics }
+        .start(&shutdown);
 
     info!(namespace = options.namespace, "the operator runs");
     let ended = tokio::select! {

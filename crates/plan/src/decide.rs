@@ -24,32 +24,16 @@ fn never(facts: &Facts<'_>) -> Option<Verdict> {
     let workload = facts.workload;
     let pod = &workload.pod;
     let other_os = pod.os.as_deref().filter(|os| *os != "linux");
-    let other_arch = pod
-        .arch
-        .as_deref()
-        .filter(|arch| !names::SERVED_ARCHITECTURES.contains(arch));
+    let other_arch = pod.arch.as_deref().filter(|arch| !names::SERVED_ARCHITECTURES.contains(arch));
     if facts.settings.ignores(&workload.namespace) {
-        Some(off(
-            facts,
-            Vec::new(),
-            Finding::about(Reason::IgnoredNamespace, &*workload.namespace),
-        ))
+        Some(off(facts, Vec::new(), Finding::about(Reason::IgnoredNamespace, &*workload.namespace)))
     } else if workload.deleting {
         Some(unmarked(facts, Vec::new(), Decision::Keep, Reason::BeingDeleted.into()))
     } else if workload.controlled {
-        Some(unmarked(
-            facts,
-            Vec::new(),
-            Decision::Keep,
-            Reason::OwnedByController.into(),
-        ))
+        Some(unmarked(facts, Vec::new(), Decision::Keep, Reason::OwnedByController.into()))
     } else {
         let platform = other_os.or(other_arch)?;
-        Some(off(
-            facts,
-            Vec::new(),
-            Finding::about(Reason::PlatformNotServed, platform),
-        ))
+        Some(off(facts, Vec::new(), Finding::about(Reason::PlatformNotServed, platform)))
     }
 }
 
@@ -69,10 +53,7 @@ fn by_marks(facts: &Facts<'_>) -> Verdict {
 
 /// A workload that is turned on: by which delivery, and whether its conditions hold.
 fn marked_on(facts: &Facts<'_>, mark: &Mark<'_>, mut trace: Vec<Finding>) -> Verdict {
-    let marked = Gate {
-        state: GateState::Holds,
-        finding: mark.finding(),
-    };
+    let marked = Gate { state: GateState::Holds, finding: mark.finding() };
     trace.push(mark.finding());
     let delivery = match &facts.workload.delivery {
         Some(DeliveryMark::Chosen(chosen)) => *chosen,
@@ -90,10 +71,7 @@ fn marked_on(facts: &Facts<'_>, mark: &Mark<'_>, mut trace: Vec<Finding>) -> Ver
 
     if delivery == Delivery::Device && !facts.workload.kind.served_by_device() {
         let unserved = Finding::about(Reason::KindNotServedByDevice, facts.workload.kind.as_str());
-        return Verdict {
-            marked,
-            ..off(facts, trace, unserved)
-        };
+        return Verdict { marked, ..off(facts, trace, unserved) };
     }
     let (detected, collectors, mut containers) = match delivery {
         Delivery::Device => {
@@ -104,27 +82,14 @@ fn marked_on(facts: &Facts<'_>, mark: &Mark<'_>, mut trace: Vec<Finding>) -> Ver
         Delivery::Injector => (unasked(&delivered), unasked(&delivered), injector::containers(facts)),
     };
     let answered = facts.details.filter(|details| !details.pending);
-    trace.extend(
-        answered
-            .into_iter()
-            .flat_map(|details| details.strangers(&facts.workload.pod)),
-    );
-    let asked = [&detected, &collectors]
-        .into_iter()
-        .filter(|gate| gate.state != GateState::Unasked);
+    trace.extend(answered.into_iter().flat_map(|details| details.strangers(&facts.workload.pod)));
+    let asked = [&detected, &collectors].into_iter().filter(|gate| gate.state != GateState::Unasked);
     trace.extend(asked.map(|gate| gate.finding.clone()));
     if let Some(spared) = lumigo::spares(facts, mark) {
         spare(facts, &mut containers, &spared);
         trace.push(spared);
     }
-    Verdict {
-        delivery: Some(delivery),
-        findings: trace,
-        marked,
-        detected,
-        collectors,
-        containers,
-    }
+    Verdict { delivery: Some(delivery), findings: trace, marked, detected, collectors, containers }
 }
 
 /// Leaves as they are the containers that are not instrumented yet.
@@ -142,16 +107,9 @@ fn spare(facts: &Facts<'_>, containers: &mut [ContainerVerdict], spared: &Findin
 fn after_lumigo(facts: &Facts<'_>, trace: Vec<Finding>, Aftermath { keeps, withholds }: Aftermath) -> Verdict {
     let mut verdict = off(facts, trace, withholds);
     let Some(keeps) = keeps else { return verdict };
-    let injected = facts
-        .current
-        .into_iter()
-        .flat_map(|current| current.pod.containers.iter());
+    let injected = facts.current.into_iter().flat_map(|current| current.pod.containers.iter());
     for current in injected.filter(|container| container.injected) {
-        if let Some(container) = verdict
-            .containers
-            .iter_mut()
-            .find(|container| container.name == current.name)
-        {
+        if let Some(container) = verdict.containers.iter_mut().find(|container| container.name == current.name) {
             container.decision = Decision::Keep;
             container.findings = vec![keeps.clone()];
         }
@@ -172,10 +130,7 @@ fn unmarked(facts: &Facts<'_>, mut trace: Vec<Finding>, decision: Decision, why:
     Verdict {
         delivery: None,
         findings: trace,
-        marked: Gate {
-            state: GateState::Fails,
-            finding: why.clone(),
-        },
+        marked: Gate { state: GateState::Fails, finding: why.clone() },
         detected: unasked(&why),
         collectors: unasked(&why),
         containers,
@@ -183,8 +138,5 @@ fn unmarked(facts: &Facts<'_>, mut trace: Vec<Finding>, decision: Decision, why:
 }
 
 fn unasked(why: &Finding) -> Gate {
-    Gate {
-        state: GateState::Unasked,
-        finding: why.clone(),
-    }
+    Gate { state: GateState::Unasked, finding: why.clone() }
 }

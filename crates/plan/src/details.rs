@@ -62,10 +62,7 @@ impl Details {
 
     /// The entries for containers that the template does not have.
     pub(crate) fn strangers<'a>(&'a self, pod: &'a Pod) -> impl Iterator<Item = Finding> + 'a {
-        let strangers = self
-            .containers
-            .iter()
-            .filter(|entry| pod.container(&entry.name).is_none());
+        let strangers = self.containers.iter().filter(|entry| pod.container(&entry.name).is_none());
         strangers.map(|entry| Finding::about(Reason::UnknownContainer, &*entry.name))
     }
 }

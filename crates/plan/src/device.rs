@@ -13,31 +13,18 @@ use crate::{
 
 /// The second condition: runtime details that name a supported language.
 pub(crate) fn detected(facts: &Facts<'_>) -> Gate {
-    let waits = Gate {
-        state: GateState::Waits,
-        finding: Reason::WaitingForDetection.into(),
-    };
+    let waits = Gate { state: GateState::Waits, finding: Reason::WaitingForDetection.into() };
     let Some(details) = facts.details.filter(|details| !details.pending) else {
         return waits;
     };
     let containers = &facts.workload.pod.containers;
-    let entries = || {
-        containers
-            .iter()
-            .filter_map(|container| Some((container, details.of(&container.name).0?)))
-    };
+    let entries = || containers.iter().filter_map(|container| Some((container, details.of(&container.name).0?)));
     if entries().any(|(container, entry)| entry.is_of(container) && entry.device().is_some()) {
-        Gate {
-            state: GateState::Holds,
-            finding: Reason::RuntimeDetected.into(),
-        }
+        Gate { state: GateState::Holds, finding: Reason::RuntimeDetected.into() }
     } else if entries().any(|(container, entry)| !entry.is_of(container)) {
         waits
     } else {
-        Gate {
-            state: GateState::Fails,
-            finding: Reason::NoSupportedLanguage.into(),
-        }
+        Gate { state: GateState::Fails, finding: Reason::NoSupportedLanguage.into() }
     }
 }
 
@@ -47,17 +34,12 @@ pub(crate) fn collectors(facts: &Facts<'_>) -> Gate {
         Collectors::Ready => (GateState::Holds, Reason::CollectorsReady.into()),
         Collectors::Missing { grace_over: false } => (GateState::Waits, Reason::CollectorsGracePeriod.into()),
         Collectors::Missing { grace_over: true } => (GateState::Fails, Reason::CollectorsMissing.into()),
-        Collectors::Unready {
-            group,
-            grace_over: false,
-        } => (
-            GateState::Waits,
-            Finding::about(Reason::CollectorsGracePeriod, &**group),
-        ),
-        Collectors::Unready {
-            group,
-            grace_over: true,
-        } => (GateState::Fails, Finding::about(Reason::CollectorsNotReady, &**group)),
+        Collectors::Unready { group, grace_over: false } => {
+            (GateState::Waits, Finding::about(Reason::CollectorsGracePeriod, &**group))
+        }
+        Collectors::Unready { group, grace_over: true } => {
+            (GateState::Fails, Finding::about(Reason::CollectorsNotReady, &**group))
+        }
     };
     Gate { state, finding }
 }
@@ -83,10 +65,7 @@ pub(crate) fn containers(facts: &Facts<'_>, collectors: &Gate) -> Vec<ContainerV
                     let on = Decision::On(Instrument::Device(device));
                     (on, Finding::about(Reason::Instrumented, device.resource()))
                 }
-                Wish::Device(device) => (
-                    Decision::Keep,
-                    Finding::about(Reason::NoNodeOffersDevice, device.resource()),
-                ),
+                Wish::Device(device) => (Decision::Keep, Finding::about(Reason::NoNodeOffersDevice, device.resource())),
             };
             ContainerVerdict::new(container, findings, decision, settled)
         })

@@ -11,8 +11,8 @@ impl Verdict {
         }
         let pod = &workload.pod;
         let decided = || pod.containers.iter().map(|container| (container, self.decision(&container.name)));
-        let is_injected_or_kept = decided()
-            .any(|(_, decision)| matches!(decision, Decision::Keep | Decision::On(Instrument::Injector)));
+        let is_injected_or_kept =
+            decided().any(|(_, decision)| matches!(decision, Decision::Keep | Decision::On(Instrument::Injector)));
         let has_shared_parts = pod.volume == Part::Ours || pod.init_container == Part::Ours;
         let differs = decided().any(|(container, decision)| match decision {
             Decision::On(instrument) => pod.instrument(container) != Some(instrument),

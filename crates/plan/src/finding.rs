@@ -18,10 +18,7 @@ pub struct Finding {
 impl Finding {
     /// A finding about a named thing.
     pub fn about(reason: Reason, about: impl Into<String>) -> Self {
-        Self {
-            reason,
-            about: Some(about.into()),
-        }
+        Self { reason, about: Some(about.into()) }
     }
 }
 

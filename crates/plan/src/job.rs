@@ -6,10 +6,7 @@ use crate::{Decision, Facts, Replacement, Verdict};
 
 /// Turns whatever would change a stored Job into *keep*.
 pub(crate) fn leave_stored(facts: &Facts<'_>, verdict: &mut Verdict) {
-    let Some(job) = facts
-        .current
-        .filter(|job| job.replacement == Replacement::Immutable && !job.uid.is_empty())
-    else {
+    let Some(job) = facts.current.filter(|job| job.replacement == Replacement::Immutable && !job.uid.is_empty()) else {
         return;
     };
     for container in &mut verdict.containers {

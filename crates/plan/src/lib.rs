@@ -7,8 +7,8 @@
 mod collectors;
 mod decide;
 mod details;
-mod difference;
 mod device;
+mod difference;
 mod facts;
 mod finding;
 mod injector;

@@ -21,36 +21,19 @@ pub(crate) struct Aftermath {
 pub(crate) fn aftermath(facts: &Facts<'_>, ruling: Option<&Mark<'_>>) -> Option<Aftermath> {
     let labelled = match ruling {
         None => false,
-        Some(Mark {
-            says: Says::On,
-            author: Author::Label,
-            ..
-        }) => true,
+        Some(Mark { says: Says::On, author: Author::Label, .. }) => true,
         Some(_) => return None,
     };
     let Some(lumigo) = &facts.namespace.lumigo else {
-        let has_gone = !labelled
-            && facts
-                .current
-                .is_some_and(|current| current.label == Some(AutoTraceLabel::Version));
-        return has_gone.then(|| Aftermath {
-            keeps: Some(Reason::KeptAfterLumigo.into()),
-            withholds: Reason::NotMarked.into(),
-        });
+        let has_gone = !labelled && facts.current.is_some_and(|current| current.label == Some(AutoTraceLabel::Version));
+        return has_gone
+            .then(|| Aftermath { keeps: Some(Reason::KeptAfterLumigo.into()), withholds: Reason::NotMarked.into() });
     };
     let about = |reason| Finding::about(reason, &*lumigo.name);
-    let keeps_all = |reason| {
-        Some(Aftermath {
-            keeps: Some(about(reason)),
-            withholds: about(reason),
-        })
-    };
+    let keeps_all = |reason| Some(Aftermath { keeps: Some(about(reason)), withholds: about(reason) });
     if lumigo.deleting {
         let keeps = (!lumigo.removes_on_deletion).then(|| about(Reason::KeptAfterLumigo));
-        (!labelled).then(|| Aftermath {
-            keeps,
-            withholds: about(Reason::LumigoBeingDeleted),
-        })
+        (!labelled).then(|| Aftermath { keeps, withholds: about(Reason::LumigoBeingDeleted) })
     } else if !lumigo.active {
         keeps_all(Reason::LumigoNotActive)
     } else if !lumigo.injects {
@@ -62,11 +45,7 @@ pub(crate) fn aftermath(facts: &Facts<'_>, ruling: Option<&Mark<'_>>) -> Option<
 
 /// Why a workload that the Lumigo alone turns on is spared all the same: it was there before the Lumigo.
 pub(crate) fn spares(facts: &Facts<'_>, ruling: &Mark<'_>) -> Option<Finding> {
-    let lumigo = facts
-        .namespace
-        .lumigo
-        .as_ref()
-        .filter(|lumigo| !lumigo.injects_existing)?;
+    let lumigo = facts.namespace.lumigo.as_ref().filter(|lumigo| !lumigo.injects_existing)?;
     let was_there = facts.workload.created? <= lumigo.created?;
     (ruling.author == Author::Lumigo && was_there).then(|| Finding::about(Reason::ExistedBeforeLumigo, &*lumigo.name))
 }

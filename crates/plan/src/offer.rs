@@ -26,11 +26,7 @@ pub(crate) fn offered(workload: &Workload, nodes: &[Node]) -> DeviceSet {
         .iter()
         .filter(|node| (is_daemon || node.ready) && selects(scheduling, node) && !repels(node, scheduling, is_daemon))
         .map(|node| node.devices)
-        .reduce(if is_daemon {
-            DeviceSet::intersection
-        } else {
-            DeviceSet::union
-        })
+        .reduce(if is_daemon { DeviceSet::intersection } else { DeviceSet::union })
         .unwrap_or_default()
 }
 
@@ -45,8 +41,5 @@ fn repels(node: &Node, scheduling: &Scheduling, is_daemon: bool) -> bool {
             || tolerated(&scheduling.tolerations, key, value, effect)
     };
     (node.unschedulable && !tolerates(UNSCHEDULABLE, "", TaintEffect::NoSchedule))
-        || node
-            .taints
-            .iter()
-            .any(|taint| !tolerates(&taint.key, &taint.value, taint.effect))
+        || node.taints.iter().any(|taint| !tolerates(&taint.key, &taint.value, taint.effect))
 }

@@ -9,14 +9,8 @@ pub(crate) const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 /// Whether `nodeName`, node selector and required affinity let a pod run on a node.
 pub(crate) fn selects(scheduling: &Scheduling, node: &Node) -> bool {
     scheduling.node_name.as_ref().is_none_or(|name| *name == node.name)
-        && scheduling
-            .selector
-            .iter()
-            .all(|(key, value)| node.labels.get(key) == Some(value))
-        && scheduling
-            .terms
-            .as_ref()
-            .is_none_or(|terms| terms.iter().any(|term| matches(term, node)))
+        && scheduling.selector.iter().all(|(key, value)| node.labels.get(key) == Some(value))
+        && scheduling.terms.as_ref().is_none_or(|terms| terms.iter().any(|term| matches(term, node)))
 }
 
 /// Whether tolerations cover a taint.

@@ -40,10 +40,7 @@ pub(crate) struct Mark<'a> {
 impl Mark<'_> {
     /// Why the workload is on or off where this mark rules.
     pub(crate) fn finding(&self) -> Finding {
-        Finding {
-            reason: self.reason,
-            about: self.about.map(str::to_owned),
-        }
+        Finding { reason: self.reason, about: self.about.map(str::to_owned) }
     }
 
     /// The delivery that follows from the mark.
@@ -85,18 +82,10 @@ pub(crate) fn ruling<'a>(facts: &Facts<'a>, trace: &mut Vec<Finding>) -> Option<
     let (workload, namespace) = (workload_marks(facts), namespace_marks(facts));
     let ruling = strongest(&workload).or_else(|| strongest(&namespace));
 
-    let duplicates = facts
-        .sources
-        .iter()
-        .skip(1)
-        .chain(facts.namespace.sources.iter().skip(1));
+    let duplicates = facts.sources.iter().skip(1).chain(facts.namespace.sources.iter().skip(1));
     trace.extend(duplicates.map(|source| Finding::about(Reason::DuplicateSource, &*source.name)));
     if let Some(ruling) = ruling {
-        let others = workload
-            .iter()
-            .chain(&namespace)
-            .flatten()
-            .filter(|mark| mark.reason != ruling.reason);
+        let others = workload.iter().chain(&namespace).flatten().filter(|mark| mark.reason != ruling.reason);
         trace.extend(others.filter_map(|mark| mark.overruled_by(ruling.says)));
     }
     ruling
@@ -108,13 +97,7 @@ fn strongest<'a>(marks: &Marks<'a>) -> Option<Mark<'a>> {
 }
 
 fn workload_marks<'a>(facts: &Facts<'a>) -> Marks<'a> {
-    let mark = |author, (says, reason), about| Mark {
-        says,
-        author,
-        level: Level::Workload,
-        reason,
-        about,
-    };
+    let mark = |author, (says, reason), about| Mark { says, author, level: Level::Workload, reason, about };
     let annotation = facts.workload.annotation.as_ref().map(|annotation| {
         let (meaning, about) = match annotation {
             Annotation::On => ((Says::On, Reason::MarkedByAnnotation), None),
@@ -125,15 +108,7 @@ fn workload_marks<'a>(facts: &Facts<'a>) -> Marks<'a> {
     });
     let source = facts.sources.first().map(|SourceFact { name, disables }| {
         let off = (Says::Off, Reason::OptedOutBySource);
-        mark(
-            Author::Source,
-            if *disables {
-                off
-            } else {
-                (Says::On, Reason::MarkedBySource)
-            },
-            Some(&**name),
-        )
+        mark(Author::Source, if *disables { off } else { (Says::On, Reason::MarkedBySource) }, Some(&**name))
     });
     let label = facts.workload.label.and_then(|label| match label {
         AutoTraceLabel::On => Some(mark(Author::Label, (Says::On, Reason::MarkedByLabel), None)),
@@ -144,13 +119,7 @@ fn workload_marks<'a>(facts: &Facts<'a>) -> Marks<'a> {
 }
 
 fn namespace_marks<'a>(facts: &Facts<'a>) -> Marks<'a> {
-    let mark = |author, (says, reason), about| Mark {
-        says,
-        author,
-        level: Level::Namespace,
-        reason,
-        about,
-    };
+    let mark = |author, (says, reason), about| Mark { says, author, level: Level::Namespace, reason, about };
     let annotation = facts.namespace.annotation.as_ref().map(|annotation| {
         let (meaning, about) = match annotation {
             Annotation::On => ((Says::On, Reason::MarkedByNamespaceAnnotation), None),
@@ -161,15 +130,7 @@ fn namespace_marks<'a>(facts: &Facts<'a>) -> Marks<'a> {
     });
     let source = facts.namespace.sources.first().map(|SourceFact { name, disables }| {
         let off = (Says::Off, Reason::NamespaceOptedOutBySource);
-        mark(
-            Author::Source,
-            if *disables {
-                off
-            } else {
-                (Says::On, Reason::MarkedByNamespaceSource)
-            },
-            Some(&**name),
-        )
+        mark(Author::Source, if *disables { off } else { (Says::On, Reason::MarkedByNamespaceSource) }, Some(&**name))
     });
     let lumigo = facts
         .namespace

@@ -138,10 +138,7 @@ pub(crate) mod wire {
     fn term(manifest: TermManifest) -> Term {
         let requirements =
             |list: Option<Vec<RequirementManifest>>| list.into_iter().flatten().map(requirement).collect();
-        Term {
-            labels: requirements(manifest.match_expressions),
-            fields: requirements(manifest.match_fields),
-        }
+        Term { labels: requirements(manifest.match_expressions), fields: requirements(manifest.match_fields) }
     }
 
     fn requirement(manifest: RequirementManifest) -> Requirement {
@@ -154,11 +151,7 @@ pub(crate) mod wire {
             "Lt" => Operator::Lt,
             _ => Operator::Unknown,
         };
-        Requirement {
-            key: manifest.key,
-            operator,
-            values: manifest.values.unwrap_or_default(),
-        }
+        Requirement { key: manifest.key, operator, values: manifest.values.unwrap_or_default() }
     }
 
     /// A toleration that can matter here: one of `PreferNoSchedule` alone keeps no pod away, so it is dropped.

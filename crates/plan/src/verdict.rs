@@ -69,19 +69,12 @@ impl ContainerVerdict {
     /// The verdict of a container, from what was found on the way and what settled it.
     pub(crate) fn new(container: &Container, mut findings: Vec<Finding>, decision: Decision, settled: Finding) -> Self {
         findings.push(settled);
-        Self {
-            name: container.name.clone(),
-            decision,
-            findings,
-        }
+        Self { name: container.name.clone(), decision, findings }
     }
 
     /// The finding that settled the decision.
     pub fn settled_by(&self) -> Finding {
-        self.findings
-            .last()
-            .cloned()
-            .unwrap_or_else(|| Reason::NotMarked.into())
+        self.findings.last().cloned().unwrap_or_else(|| Reason::NotMarked.into())
     }
 }
 

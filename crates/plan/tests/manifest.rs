@@ -12,9 +12,7 @@ const JAVA: &str = "instrumentation.odigos.io/java-native-community";
 const OUR_LIBRARY: &str = "/opt/lumigo/injector/lumigo_injector.so";
 
 fn read(kind: WorkloadKind, manifest: Value) -> Workload {
-    serde_json::from_value::<Manifest>(manifest)
-        .unwrap()
-        .into_workload(kind)
+    serde_json::from_value::<Manifest>(manifest).unwrap().into_workload(kind)
 }
 
 /// A Deployment with the given `metadata`.
@@ -24,10 +22,7 @@ fn with_metadata(metadata: Value) -> Workload {
 
 /// A Deployment with the given pod specification.
 fn with_pod(pod: Value) -> Workload {
-    read(
-        WorkloadKind::Deployment,
-        json!({ "spec": { "template": { "spec": pod } } }),
-    )
+    read(WorkloadKind::Deployment, json!({ "spec": { "template": { "spec": pod } } }))
 }
 
 /// The only container of a Deployment.
@@ -44,10 +39,7 @@ fn what_the_object_says_of_itself_is_read() {
         "annotations": { "odigos.io/instrument": "true", "epiphyte.dev/delivery": "injector", "other": "x" },
         "managedFields": [{ "manager": "kubectl", "fieldsV1": { "f:spec": {} } }],
     }));
-    assert_eq!(
-        (&*workload.name, &*workload.namespace, &*workload.uid),
-        ("cart", "shop", "0001")
-    );
+    assert_eq!((&*workload.name, &*workload.namespace, &*workload.uid), ("cart", "shop", "0001"));
     assert_eq!((&*workload.resource_version, workload.generation), ("42", 3));
     assert_eq!(workload.created.unwrap().to_string(), "2026-01-02T03:04:05Z");
     assert_eq!(workload.annotation, Some(Annotation::On));
@@ -58,17 +50,10 @@ fn what_the_object_says_of_itself_is_read() {
 
 #[test]
 fn an_object_that_says_nothing_is_read_as_empty() {
-    for manifest in [
-        json!({}),
-        json!({ "metadata": {}, "spec": null }),
-        json!({ "spec": {} }),
-    ] {
+    for manifest in [json!({}), json!({ "metadata": {}, "spec": null }), json!({ "spec": {} })] {
         let workload = read(WorkloadKind::Deployment, manifest);
         assert_eq!((&*workload.name, &*workload.uid, workload.generation), ("", "", 0));
-        assert_eq!(
-            (workload.annotation, workload.label, workload.delivery),
-            (None, None, None)
-        );
+        assert_eq!((workload.annotation, workload.label, workload.delivery), (None, None, None));
         assert!(workload.created.is_none() && workload.pod.containers.is_empty());
     }
 }
@@ -97,16 +82,8 @@ fn null_means_absent_everywhere() {
     assert!(!workload.deleting && workload.created.is_none());
     assert_eq!(workload.replacement, Replacement::Rollout);
     assert_eq!(workload.pod.scheduling, None);
-    let [app, web] = &*workload.pod.containers else {
-        panic!("{workload:?}")
-    };
-    assert_eq!(
-        *app,
-        Container {
-            name: "app".into(),
-            ..Container::default()
-        }
-    );
+    let [app, web] = &*workload.pod.containers else { panic!("{workload:?}") };
+    assert_eq!(*app, Container { name: "app".into(), ..Container::default() });
     assert_eq!(web.preload.source, PreloadSource::Literal);
 }
 
@@ -139,10 +116,7 @@ fn the_template_of_a_cron_job_is_that_of_its_job() {
     let template = |name: &str| json!({ "spec": { "containers": [{ "name": name }] } });
     let manifest =
         json!({ "spec": { "template": template("no"), "jobTemplate": { "spec": { "template": template("yes") } } } });
-    assert_eq!(
-        &*read(WorkloadKind::CronJob, manifest.clone()).pod.containers[0].name,
-        "yes"
-    );
+    assert_eq!(&*read(WorkloadKind::CronJob, manifest.clone()).pod.containers[0].name, "yes");
     assert_eq!(&*read(WorkloadKind::Job, manifest).pod.containers[0].name, "no");
 }
 
@@ -156,11 +130,7 @@ fn what_replaces_pods_depends_on_kind_and_strategy() {
         (WorkloadKind::Deployment, json!({ "paused": true }), Manual),
         (WorkloadKind::DaemonSet, json!({}), Rollout),
         (WorkloadKind::DaemonSet, strategy(json!({ "type": "OnDelete" })), Manual),
-        (
-            WorkloadKind::StatefulSet,
-            strategy(json!({ "type": "OnDelete" })),
-            Manual,
-        ),
+        (WorkloadKind::StatefulSet, strategy(json!({ "type": "OnDelete" })), Manual),
         (WorkloadKind::StatefulSet, partition(2), Manual),
         (WorkloadKind::StatefulSet, partition(0), Rollout),
         (WorkloadKind::ReplicaSet, json!({}), Manual),
@@ -168,11 +138,7 @@ fn what_replaces_pods_depends_on_kind_and_strategy() {
         (WorkloadKind::Job, json!({}), Immutable),
     ];
     for (kind, spec, expected) in cases {
-        assert_eq!(
-            read(kind, json!({ "spec": spec })).replacement,
-            expected,
-            "{kind} {spec}"
-        );
+        assert_eq!(read(kind, json!({ "spec": spec })).replacement, expected, "{kind} {spec}");
     }
 }
 
@@ -184,10 +150,7 @@ fn devices_are_read_from_limits_and_requests_under_our_prefix_only() {
     } }));
     assert_eq!(
         &*container.devices,
-        [
-            "instrumentation.odigos.io/java-native-community".into(),
-            "instrumentation.odigos.io/of-tomorrow".into()
-        ]
+        ["instrumentation.odigos.io/java-native-community".into(), "instrumentation.odigos.io/of-tomorrow".into()]
     );
     assert!(container.is_ours());
 }
@@ -202,10 +165,7 @@ fn where_a_preload_comes_from_is_told_apart() {
     assert_eq!(preload(reference).source, PreloadSource::Reference);
     let twice = json!([{ "name": "LD_PRELOAD", "value": "a" }, { "name": "LD_PRELOAD", "value": "b" }]);
     assert_eq!(preload(twice).source, PreloadSource::Ambiguous);
-    assert_eq!(
-        ours(&format!("{OUR_LIBRARY}:/lib/theirs.so")).source,
-        PreloadSource::Ambiguous
-    );
+    assert_eq!(ours(&format!("{OUR_LIBRARY}:/lib/theirs.so")).source, PreloadSource::Ambiguous);
 }
 
 #[test]
@@ -240,15 +200,10 @@ fn mounts_in_the_way_of_ours_are_seen() {
 
 /// A pod as the injector leaves it.
 fn injected() -> Value {
-    let variables = [
-        "LUMIGO_TRACER_TOKEN",
-        "LUMIGO_ENDPOINT",
-        "LUMIGO_LOGS_ENDPOINT",
-        "LUMIGO_ENABLE_TRACES",
-    ]
-    .into_iter()
-    .chain(["LUMIGO_ENABLE_LOGS", "LUMIGO_CONTAINER_NAME"])
-    .map(|name| json!({ "name": name, "value": "x" }));
+    let variables = ["LUMIGO_TRACER_TOKEN", "LUMIGO_ENDPOINT", "LUMIGO_LOGS_ENDPOINT", "LUMIGO_ENABLE_TRACES"]
+        .into_iter()
+        .chain(["LUMIGO_ENABLE_LOGS", "LUMIGO_CONTAINER_NAME"])
+        .map(|name| json!({ "name": name, "value": "x" }));
     let preload = json!({ "name": "LD_PRELOAD", "value": OUR_LIBRARY });
     json!({
         "volumes": [{ "name": "lumigo-injector", "emptyDir": { "sizeLimit": "200M" } }],
@@ -280,10 +235,7 @@ fn an_injected_pod_is_known_as_ours() {
 
 #[test]
 fn a_pod_without_our_names_has_none_of_our_parts() {
-    assert_eq!(
-        parts(json!({ "containers": [{ "name": "app" }] })),
-        (Part::Absent, Part::Absent, false)
-    );
+    assert_eq!(parts(json!({ "containers": [{ "name": "app" }] })), (Part::Absent, Part::Absent, false));
 }
 
 #[test]
@@ -330,15 +282,9 @@ fn what_is_left_of_an_injection_is_ours_but_not_whole() {
 fn the_platform_is_read_from_the_os_and_the_node_selector() {
     let platform = |pod: Value| {
         let pod = with_pod(pod).pod;
-        (
-            pod.os.as_deref().map(str::to_owned),
-            pod.arch.as_deref().map(str::to_owned),
-        )
+        (pod.os.as_deref().map(str::to_owned), pod.arch.as_deref().map(str::to_owned))
     };
-    assert_eq!(
-        platform(json!({ "os": { "name": "windows" } })),
-        (Some("windows".to_owned()), None)
-    );
+    assert_eq!(platform(json!({ "os": { "name": "windows" } })), (Some("windows".to_owned()), None));
     let selector = json!({ "nodeSelector": { "kubernetes.io/os": "linux", "beta.kubernetes.io/arch": "arm64" } });
     assert_eq!(platform(selector), (Some("linux".to_owned()), Some("arm64".to_owned())));
     assert_eq!(platform(json!({})), (None, None));
@@ -346,12 +292,7 @@ fn the_platform_is_read_from_the_os_and_the_node_selector() {
 
 #[test]
 fn demands_on_a_node_are_read_and_no_demand_is_none() {
-    assert_eq!(
-        with_pod(json!({ "tolerations": [], "nodeSelector": {} }))
-            .pod
-            .scheduling,
-        None
-    );
+    assert_eq!(with_pod(json!({ "tolerations": [], "nodeSelector": {} })).pod.scheduling, None);
     let scheduling = with_pod(json!({
         "nodeName": "one",
         "nodeSelector": { "disk": "ssd" },
@@ -367,17 +308,9 @@ fn demands_on_a_node_are_read_and_no_demand_is_none() {
     assert_eq!(scheduling.node_name.as_deref(), Some("one"));
     assert_eq!(scheduling.selector, [("disk".into(), "ssd".into())]);
     let terms = scheduling.terms.unwrap();
-    assert_eq!(
-        (terms[0].labels[0].operator, terms[0].fields[0].operator),
-        (Operator::In, Operator::Unknown)
-    );
-    let [toleration] = &*scheduling.tolerations else {
-        panic!("the soft one keeps no pod away")
-    };
-    assert_eq!(
-        (&toleration.key, &toleration.value, toleration.effect),
-        (&None, &None, None)
-    );
+    assert_eq!((terms[0].labels[0].operator, terms[0].fields[0].operator), (Operator::In, Operator::Unknown));
+    let [toleration] = &*scheduling.tolerations else { panic!("the soft one keeps no pod away") };
+    assert_eq!((&toleration.key, &toleration.value, toleration.effect), (&None, &None, None));
 }
 
 #[test]
@@ -387,9 +320,7 @@ fn a_device_counts_as_on_only_where_a_literal_preload_is_chained() {
         pod.instrument(&pod.containers[0]).is_some()
     };
     assert!(instrument(json!([])));
-    assert!(!instrument(
-        json!([{ "name": "LD_PRELOAD", "value": "/lib/theirs.so" }])
-    ));
+    assert!(!instrument(json!([{ "name": "LD_PRELOAD", "value": "/lib/theirs.so" }])));
     let chained = "/lib/theirs.so:/var/odigos/injector/injector.so";
     assert!(instrument(json!([{ "name": "LD_PRELOAD", "value": chained }])));
 }

@@ -64,12 +64,10 @@ impl Entry {
 
     /// Whether it was about this resource, by its plural name (and `/subresource` where it was about one).
     pub fn is_about(&self, resource: &str) -> bool {
-        self.object_ref
-            .as_ref()
-            .is_some_and(|object| match object.subresource.as_deref() {
-                Some(sub) => resource.split_once('/') == Some((object.resource.as_str(), sub)),
-                None => object.resource == resource,
-            })
+        self.object_ref.as_ref().is_some_and(|object| match object.subresource.as_deref() {
+            Some(sub) => resource.split_once('/') == Some((object.resource.as_str(), sub)),
+            None => object.resource == resource,
+        })
     }
 }
 
@@ -146,9 +144,7 @@ impl AuditLog {
     /// # Errors
     /// When the log cannot be read.
     pub fn mark(&self) -> Result<Mark> {
-        std::fs::metadata(&self.path)
-            .map(|file| Mark(file.len()))
-            .map_err(Error::file("read", &self.path))
+        std::fs::metadata(&self.path).map(|file| Mark(file.len())).map_err(Error::file("read", &self.path))
     }
 
     /// Everything answered since a mark was taken, in the order of the answers.
@@ -201,10 +197,8 @@ impl AuditLog {
             .split(|byte| *byte == b'\n')
             .filter(|line| !line.is_empty())
             .map(|line| {
-                serde_json::from_slice(line).map_err(|error| Error::Audit {
-                    path: self.path.clone(),
-                    problem: error.to_string(),
-                })
+                serde_json::from_slice(line)
+                    .map_err(|error| Error::Audit { path: self.path.clone(), problem: error.to_string() })
             })
             .collect::<Result<_>>()?;
         Ok((entries, Mark(mark.0 + whole as u64)))

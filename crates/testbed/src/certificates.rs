@@ -34,9 +34,7 @@ impl Authority {
             params.distinguished_name.push(DnType::CommonName, name);
             CertifiedIssuer::self_signed(params, KeyPair::generate()?)
         };
-        Ok(Self {
-            issuer: generate().map_err(failed(name))?,
-        })
+        Ok(Self { issuer: generate().map_err(failed(name))? })
     }
 
     /// The authority's own certificate as PEM.
@@ -46,12 +44,7 @@ impl Authority {
 
     /// A certificate for the servers on 127.0.0.1, valid under the names that pods use as well.
     pub(crate) fn server(&self) -> Result<Identity> {
-        let names = [
-            "localhost",
-            "kubernetes",
-            "kubernetes.default",
-            "kubernetes.default.svc",
-        ];
+        let names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
         let mut sans = vec![SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST))];
         for name in names {
             sans.push(SanType::DnsName(name.try_into().map_err(failed("kube-apiserver"))?));
@@ -63,10 +56,7 @@ impl Authority {
     pub(crate) fn client(&self, user: &str, groups: &[&str]) -> Result<Identity> {
         if groups.len() > organizations().len() {
             let problem = format!("a certificate holds at most {} groups here", organizations().len());
-            return Err(Error::Kubeconfig {
-                user: user.to_owned(),
-                problem,
-            });
+            return Err(Error::Kubeconfig { user: user.to_owned(), problem });
         }
         self.sign(user, groups, Vec::new(), ExtendedKeyUsagePurpose::ClientAuth)
     }
@@ -90,10 +80,7 @@ impl Authority {
             }
             let key = KeyPair::generate()?;
             let certificate = params.signed_by(&key, &self.issuer)?;
-            Ok(Identity {
-                certificate: certificate.pem(),
-                key: key.serialize_pem(),
-            })
+            Ok(Identity { certificate: certificate.pem(), key: key.serialize_pem() })
         };
         sign().map_err(failed(name))
     }

@@ -119,9 +119,7 @@ impl ControlPlane {
     /// A `kubectl` that talks to this control plane as [`ADMIN`] and keeps its cache in the control plane's folder.
     pub fn kubectl(&self) -> Command {
         let mut command = Command::new(self.programs.join("kubectl"));
-        command
-            .env("KUBECONFIG", self.kubeconfig())
-            .env("KUBECACHEDIR", self.folder().join("kubectl-cache"));
+        command.env("KUBECONFIG", self.kubeconfig()).env("KUBECACHEDIR", self.folder().join("kubectl-cache"));
         command
     }
 
@@ -178,47 +176,24 @@ impl ControlPlane {
             path: self.log(component),
             log: String::new(),
         })?;
-        let id = self
-            .supervisor
-            .run(&Start {
-                argv,
-                env: self.environment(),
-                log: self.log(component),
-            })
-            .await?;
-        self.processes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .insert(component, id);
+        let id = self.supervisor.run(&Start { argv, env: self.environment(), log: self.log(component) }).await?;
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner).insert(component, id);
         Ok(())
     }
 
     /// Nothing of the caller's environment, a proxy least of all.
     fn environment(&self) -> Vec<String> {
         let folder = self.folder().display();
-        vec![
-            format!("HOME={folder}"),
-            format!("TMPDIR={folder}"),
-            "PATH=/usr/bin:/bin".to_owned(),
-        ]
+        vec![format!("HOME={folder}"), format!("TMPDIR={folder}"), "PATH=/usr/bin:/bin".to_owned()]
     }
 
     fn render(&self, name: &str, groups: &[&str]) -> Result<Value> {
         let identity = self.authority.client(name, groups)?;
-        Ok(kubeconfig::render(
-            &self.url(),
-            &self.authority.certificate(),
-            name,
-            &identity,
-        ))
+        Ok(kubeconfig::render(&self.url(), &self.authority.certificate(), name, &identity))
     }
 
     fn process(&self, component: Component) -> Option<Id> {
-        self.processes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .get(&component)
-            .copied()
+        self.processes.lock().unwrap_or_else(PoisonError::into_inner).get(&component).copied()
     }
 
     fn status(&self, component: Component) -> Option<Status> {
@@ -232,10 +207,7 @@ impl ControlPlane {
 
 impl std::fmt::Debug for ControlPlane {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ControlPlane")
-            .field("url", &self.url())
-            .field("folder", &self.folder())
-            .finish_non_exhaustive()
+        f.debug_struct("ControlPlane").field("url", &self.url()).field("folder", &self.folder()).finish_non_exhaustive()
     }
 }
 

@@ -117,10 +117,7 @@ impl Error {
     /// Makes an [`Error::Api`], in the shape that `map_err` wants.
     pub(crate) fn api(action: impl Into<String>) -> impl FnOnce(kube::Error) -> Self {
         let action = action.into();
-        move |source| Self::Api {
-            action,
-            source: Box::new(source),
-        }
+        move |source| Self::Api { action, source: Box::new(source) }
     }
 }
 

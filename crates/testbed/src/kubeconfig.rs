@@ -46,21 +46,14 @@ pub(crate) fn write_private(path: &Path, content: &[u8]) -> Result<()> {
 
 /// A client for the server of a kubeconfig, or with the same credentials for another server.
 pub(crate) async fn client(kubeconfig: &Value, user: &str, server: Option<&str>) -> Result<Client> {
-    let unusable = |problem: String| Error::Kubeconfig {
-        user: user.to_owned(),
-        problem,
-    };
+    let unusable = |problem: String| Error::Kubeconfig { user: user.to_owned(), problem };
     let parsed: Kubeconfig = serde_json::from_value(kubeconfig.clone()).map_err(|e| unusable(e.to_string()))?;
     let options = KubeConfigOptions::default();
-    let mut config = Config::from_custom_kubeconfig(parsed, &options)
-        .await
-        .map_err(|e| unusable(e.to_string()))?;
+    let mut config = Config::from_custom_kubeconfig(parsed, &options).await.map_err(|e| unusable(e.to_string()))?;
     // Loopback needs no proxy, whatever the environment says.
     config.proxy_url = None;
     if let Some(server) = server {
-        config.cluster_url = server
-            .parse()
-            .map_err(|e: http::uri::InvalidUri| unusable(e.to_string()))?;
+        config.cluster_url = server.parse().map_err(|e: http::uri::InvalidUri| unusable(e.to_string()))?;
     }
     Client::try_from(config).map_err(|e| unusable(e.to_string()))
 }

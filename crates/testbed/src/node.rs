@@ -36,12 +36,7 @@ impl FakeNode {
                 ("kubernetes.io/arch", architecture),
             ]),
             taints: Vec::new(),
-            allocatable: pairs(&[
-                ("cpu", "8"),
-                ("memory", "32Gi"),
-                ("ephemeral-storage", "100Gi"),
-                ("pods", "110"),
-            ]),
+            allocatable: pairs(&[("cpu", "8"), ("memory", "32Gi"), ("ephemeral-storage", "100Gi"), ("pods", "110")]),
             ready: true,
             name,
         }
@@ -57,12 +52,7 @@ impl FakeNode {
     /// A taint; the effect is `NoSchedule`, `PreferNoSchedule` or `NoExecute`.
     #[must_use]
     pub fn taint(mut self, key: impl Into<String>, value: impl Into<String>, effect: impl Into<String>) -> Self {
-        let taint = Taint {
-            key: key.into(),
-            value: Some(value.into()),
-            effect: effect.into(),
-            time_added: None,
-        };
+        let taint = Taint { key: key.into(), value: Some(value.into()), effect: effect.into(), time_added: None };
         self.taints.push(taint);
         self
     }
@@ -91,11 +81,7 @@ impl FakeNode {
     }
 
     fn status(&self) -> Value {
-        let (status, reason) = if self.ready {
-            ("True", "KubeletReady")
-        } else {
-            ("False", "KubeletNotReady")
-        };
+        let (status, reason) = if self.ready { ("True", "KubeletReady") } else { ("False", "KubeletNotReady") };
         json!({
             "capacity": self.allocatable,
             "allocatable": self.allocatable,
@@ -112,14 +98,9 @@ impl ControlPlane {
     pub async fn create_node(&self, node: &FakeNode) -> Result<Node> {
         let nodes: Api<Node> = Api::all(self.client());
         let action = format!("create the node {}", node.name);
-        let object = serde_json::from_value(node.object()).map_err(|error| Error::Api {
-            action: action.clone(),
-            source: Box::new(kube::Error::SerdeError(error)),
-        })?;
-        nodes
-            .create(&PostParams::default(), &object)
-            .await
-            .map_err(Error::api(action))?;
+        let object = serde_json::from_value(node.object())
+            .map_err(|error| Error::Api { action: action.clone(), source: Box::new(kube::Error::SerdeError(error)) })?;
+        nodes.create(&PostParams::default(), &object).await.map_err(Error::api(action))?;
         self.update_node(node).await
     }
 
@@ -132,16 +113,10 @@ impl ControlPlane {
         let failed = || Error::api(format!("update the node {}", node.name));
         let params = PatchParams::default();
         // Admission taints every new node as not ready; the controller that would take this off does not run.
-        let mut there = nodes
-            .patch(&node.name, &params, &Patch::Merge(node.object()))
-            .await
-            .map_err(failed())?;
+        let mut there = nodes.patch(&node.name, &params, &Patch::Merge(node.object())).await.map_err(failed())?;
         // Replaced as a whole, so that a resource no longer on offer goes.
         let status = serde_json::from_value(node.status());
         there.status = Some(status.map_err(|error| failed()(kube::Error::SerdeError(error)))?);
-        nodes
-            .replace_status(&node.name, &PostParams::default(), &there)
-            .await
-            .map_err(failed())
+        nodes.replace_status(&node.name, &PostParams::default(), &there).await.map_err(failed())
     }
 }

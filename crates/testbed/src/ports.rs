@@ -23,10 +23,7 @@ impl Port {
             sockopt::set_socket_reuseport(&socket, true)?;
             bind(&socket, &SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))?;
             let address = SocketAddr::try_from(getsockname(&socket)?)?;
-            Ok(Self {
-                number: address.port(),
-                _reservation: socket,
-            })
+            Ok(Self { number: address.port(), _reservation: socket })
         };
         reserve().map_err(Error::Port)
     }

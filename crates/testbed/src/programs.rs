@@ -48,10 +48,7 @@ pub fn kubernetes() -> Result<PathBuf> {
 /// As [`kubernetes`].
 pub(crate) fn supervise() -> Result<PathBuf> {
     let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("supervise");
-    Ok(GoProgram::new(module, "supervise")
-        .ldflags("-s -w")
-        .build()?
-        .join("supervise"))
+    Ok(GoProgram::new(module, "supervise").ldflags("-s -w").build()?.join("supervise"))
 }
 
 #[cfg(test)]

@@ -87,22 +87,14 @@ impl Supervisor {
         let mut events = BufReader::new(child.stdout.take().ok_or_else(|| gone("has no output"))?);
         let mut first = String::new();
         let read = events.read_line(&mut first);
-        let folder = read
-            .ok()
-            .and_then(|_| serde_json::from_str::<Event>(&first).ok())
-            .and_then(|event| event.folder);
+        let folder = read.ok().and_then(|_| serde_json::from_str::<Event>(&first).ok()).and_then(|event| event.folder);
         let folder = folder.ok_or_else(|| gone(format!("made no folder in {}", folder_for_folders().display())))?;
         let (tell, told) = watch::channel(Told::default());
         std::thread::Builder::new()
             .name("supervisor-events".to_owned())
             .spawn(move || listen(events, &tell))
             .map_err(|error| gone(format!("cannot be listened to: {error}")))?;
-        Ok(Self {
-            child,
-            folder,
-            requests,
-            told,
-        })
+        Ok(Self { child, folder, requests, told })
     }
 
     /// The folder, which only this user can enter and which goes with the supervisor.
@@ -122,9 +114,7 @@ impl Supervisor {
     /// Ends a process and what it started, as a crash would, and waits until it is gone.
     pub(crate) async fn stop(&self, id: Id) -> Result<()> {
         self.ask(Some(id), None)?;
-        self.when(id, |status| !matches!(status, Some(Status::Running(_))))
-            .await
-            .map(drop)
+        self.when(id, |status| !matches!(status, Some(Status::Running(_)))).await.map(drop)
     }
 
     /// What is known of a process now.
@@ -150,16 +140,11 @@ impl Supervisor {
             *last += 1;
             *last
         });
-        let mut line = serde_json::to_vec(&Request {
-            id,
-            start,
-            stop: start.is_none(),
-        })
-        .map_err(|error| gone(format!("cannot be asked: {error}")))?;
+        let mut line = serde_json::to_vec(&Request { id, start, stop: start.is_none() })
+            .map_err(|error| gone(format!("cannot be asked: {error}")))?;
         line.push(b'\n');
         let pipe = pipe.as_mut().ok_or_else(|| gone("is ending"))?;
-        pipe.write_all(&line)
-            .map_err(|error| gone(format!("does not listen: {error}")))?;
+        pipe.write_all(&line).map_err(|error| gone(format!("does not listen: {error}")))?;
         Ok(id)
     }
 }
@@ -195,9 +180,7 @@ fn listen(events: BufReader<ChildStdout>, tell: &watch::Sender<Told>) {
 }
 
 fn gone(problem: impl Into<String>) -> Error {
-    Error::Supervisor {
-        problem: problem.into(),
-    }
+    Error::Supervisor { problem: problem.into() }
 }
 
 /// In memory where there is room, since etcd writes much; elsewhere the system's folder for temporary files.
@@ -207,9 +190,5 @@ fn folder_for_folders() -> PathBuf {
     let memory = Path::new("/dev/shm");
     let roomy = rustix::fs::statvfs(memory).is_ok_and(|fs| fs.f_bavail.saturating_mul(fs.f_frsize) >= ROOM);
     let writable = rustix::fs::access(memory, rustix::fs::Access::WRITE_OK).is_ok();
-    if roomy && writable {
-        memory.to_owned()
-    } else {
-        std::env::temp_dir()
-    }
+    if roomy && writable { memory.to_owned() } else { std::env::temp_dir() }
 }

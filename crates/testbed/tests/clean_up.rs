@@ -27,10 +27,7 @@ fn parent(pid: u32) -> u32 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("read stat");
     // The fields after the name, which may hold anything but ends at the last parenthesis.
     let (_, rest) = stat.rsplit_once(") ").expect("a name");
-    rest.split(' ')
-        .nth(1)
-        .and_then(|ppid| ppid.parse().ok())
-        .expect("a parent")
+    rest.split(' ').nth(1).and_then(|ppid| ppid.parse().ok()).expect("a parent")
 }
 
 /// Whether a process is there and not only waits to be buried.
@@ -61,24 +58,9 @@ async fn a_killed_supervisor_takes_its_processes_along_and_the_drop_removes_the_
     let plane = ControlPlane::start().await.expect("start");
     let folder = plane.folder().to_owned();
     let supervisor = parent(plane.pid(Component::Etcd).expect("runs"));
-    assert!(
-        Command::new("kill")
-            .args(["-KILL", &supervisor.to_string()])
-            .status()
-            .expect("run kill")
-            .success()
-    );
-    eventually("the end of the processes", || {
-        processes_about(folder.to_str().expect("text")).is_empty()
-    });
-    assert!(
-        plane
-            .restart(Component::ApiServer)
-            .await
-            .expect_err("no supervisor")
-            .to_string()
-            .contains("supervisor")
-    );
+    assert!(Command::new("kill").args(["-KILL", &supervisor.to_string()]).status().expect("run kill").success());
+    eventually("the end of the processes", || processes_about(folder.to_str().expect("text")).is_empty());
+    assert!(plane.restart(Component::ApiServer).await.expect_err("no supervisor").to_string().contains("supervisor"));
     drop(plane);
     assert!(!folder.exists());
 }
@@ -93,10 +75,7 @@ fn a_killed_test_leaves_neither_processes_nor_folder() {
         .spawn()
         .expect("start the victim");
     let output = BufReader::new(victim.stdout.take().expect("output"));
-    let line = output
-        .lines()
-        .map(|line| line.expect("read"))
-        .find(|line| line.contains("plane in "));
+    let line = output.lines().map(|line| line.expect("read")).find(|line| line.contains("plane in "));
     let folder = PathBuf::from(line.expect("a control plane").rsplit(' ').next().expect("a folder"));
     let processes = processes_about(folder.to_str().expect("text"));
     assert_eq!(processes.len(), COMPONENTS.len());

@@ -13,10 +13,7 @@ use kube::api::{ListParams, ObjectMeta, PostParams};
 
 fn config_map(name: &str) -> ConfigMap {
     ConfigMap {
-        metadata: ObjectMeta {
-            name: Some(name.to_owned()),
-            ..ObjectMeta::default()
-        },
+        metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
         data: Some(BTreeMap::from([("key".to_owned(), "value".to_owned())])),
         ..ConfigMap::default()
     }
@@ -24,9 +21,7 @@ fn config_map(name: &str) -> ConfigMap {
 
 async fn create(plane: &ControlPlane, name: &str) {
     let maps: Api<ConfigMap> = Api::namespaced(plane.client(), "default");
-    maps.create(&PostParams::default(), &config_map(name))
-        .await
-        .expect("create a ConfigMap");
+    maps.create(&PostParams::default(), &config_map(name)).await.expect("create a ConfigMap");
 }
 
 #[tokio::test]
@@ -35,22 +30,11 @@ async fn a_control_plane_serves_clients_kubeconfigs_and_kubectl() {
     let namespaces: Api<Namespace> = Api::all(plane.client());
     assert!(namespaces.get("default").await.is_ok());
 
-    let output = plane
-        .kubectl()
-        .args(["get", "namespaces", "--output", "name"])
-        .output()
-        .expect("run kubectl");
+    let output = plane.kubectl().args(["get", "namespaces", "--output", "name"]).output().expect("run kubectl");
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(
-        said.contains("namespace/kube-system"),
-        "{said}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(said.contains("namespace/kube-system"), "{said}{}", String::from_utf8_lossy(&output.stderr));
 
-    let mode = std::fs::metadata(plane.kubeconfig())
-        .expect("kubeconfig")
-        .permissions()
-        .mode();
+    let mode = std::fs::metadata(plane.kubeconfig()).expect("kubeconfig").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
 }
 
@@ -83,37 +67,19 @@ async fn objects_address_and_clients_outlive_a_restart_of_the_api_server_and_of_
 
 #[tokio::test]
 async fn a_component_that_cannot_start_is_named_with_the_end_of_its_log() {
-    let error = ControlPlane::builder()
-        .api_server_flag("--no-such-flag")
-        .start()
-        .await
-        .expect_err("starts");
+    let error = ControlPlane::builder().api_server_flag("--no-such-flag").start().await.expect_err("starts");
     let error = error.to_string();
-    assert!(
-        error.contains("kube-apiserver ended early") && error.contains("no-such-flag"),
-        "{error}"
-    );
+    assert!(error.contains("kube-apiserver ended early") && error.contains("no-such-flag"), "{error}");
 }
 
 #[tokio::test]
 async fn the_audit_log_tells_who_wrote_what() {
     let plane = ControlPlane::start().await.expect("start");
     let kubectl = |args: &[&str], kubeconfig| {
-        let output = plane
-            .kubectl()
-            .args(args)
-            .env("KUBECONFIG", kubeconfig)
-            .output()
-            .expect("run kubectl");
+        let output = plane.kubectl().args(args).env("KUBECONFIG", kubeconfig).output().expect("run kubectl");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     };
-    let role = [
-        "create",
-        "clusterrolebinding",
-        "writers",
-        "--clusterrole=cluster-admin",
-        "--group=writers",
-    ];
+    let role = ["create", "clusterrolebinding", "writers", "--clusterrole=cluster-admin", "--group=writers"];
     kubectl(&role, plane.kubeconfig());
     let writer = plane.user("jane", &["people", "writers"]).expect("kubeconfig");
     let stranger = Api::<ConfigMap>::namespaced(plane.client_as("joe", &["people"]).await.expect("client"), "default");
@@ -141,12 +107,7 @@ async fn the_audit_log_tells_who_wrote_what() {
     assert_eq!(write.response_status.code, 201);
     assert!(write.stage_timestamp.0 >= write.request_received_timestamp.0);
     assert_eq!(write.annotations["authorization.k8s.io/decision"], "allow");
-    let denied = plane
-        .audit()
-        .since(mark)
-        .expect("read")
-        .into_iter()
-        .find(|e| e.user.username == "joe");
+    let denied = plane.audit().since(mark).expect("read").into_iter().find(|e| e.user.username == "joe");
     assert_eq!(denied.expect("told as well").response_status.code, 403);
 }
 
@@ -165,11 +126,8 @@ async fn following_the_audit_log_gives_what_was_there_and_what_comes() {
         if name == "after" {
             create(&plane, name).await;
         }
-        let entry = tokio::time::timeout(deadline, follow.next())
-            .await
-            .expect("in time")
-            .expect("no end")
-            .expect("read");
+        let entry =
+            tokio::time::timeout(deadline, follow.next()).await.expect("in time").expect("no end").expect("read");
         assert_eq!(entry.object_ref.expect("an object").name, name);
     }
 }
@@ -178,31 +136,14 @@ async fn following_the_audit_log_gives_what_was_there_and_what_comes() {
 async fn a_fake_node_offers_what_it_is_told_to_and_no_longer_once_told_otherwise() {
     let plane = ControlPlane::start().await.expect("start");
     let device = "instrumentation.odigos.io/python-native-community";
-    let node = FakeNode::new("one")
-        .label("zone", "a")
-        .taint("dedicated", "gpu", "NoSchedule");
-    let there = plane
-        .create_node(&node.clone().offers(device, "100"))
-        .await
-        .expect("create");
+    let node = FakeNode::new("one").label("zone", "a").taint("dedicated", "gpu", "NoSchedule");
+    let there = plane.create_node(&node.clone().offers(device, "100")).await.expect("create");
     let allocatable = |node: &Node| {
-        node.status
-            .clone()
-            .and_then(|s| s.allocatable)
-            .unwrap_or_default()
-            .get(device)
-            .map(|q| q.0.clone())
+        node.status.clone().and_then(|s| s.allocatable).unwrap_or_default().get(device).map(|q| q.0.clone())
     };
     assert_eq!(allocatable(&there).as_deref(), Some("100"));
-    let taints: Vec<_> = there
-        .spec
-        .clone()
-        .expect("spec")
-        .taints
-        .unwrap_or_default()
-        .into_iter()
-        .map(|t| t.key)
-        .collect();
+    let taints: Vec<_> =
+        there.spec.clone().expect("spec").taints.unwrap_or_default().into_iter().map(|t| t.key).collect();
     assert_eq!(taints, ["dedicated"]);
     let there = plane.update_node(&node.ready(false)).await.expect("update");
     assert_eq!(allocatable(&there), None);
@@ -210,22 +151,10 @@ async fn a_fake_node_offers_what_it_is_told_to_and_no_longer_once_told_otherwise
 
 #[tokio::test]
 async fn controllers_and_scheduler_bring_the_pod_of_a_deployment_to_a_fake_node() {
-    let plane = ControlPlane::builder()
-        .with_scheduler(true)
-        .start()
-        .await
-        .expect("start");
+    let plane = ControlPlane::builder().with_scheduler(true).start().await.expect("start");
     plane.create_node(&FakeNode::new("one")).await.expect("create a node");
     let create = ["create", "deployment", "web", "--image=none.invalid/web"];
-    assert!(
-        plane
-            .kubectl()
-            .args(create)
-            .output()
-            .expect("run kubectl")
-            .status
-            .success()
-    );
+    assert!(plane.kubectl().args(create).output().expect("run kubectl").status.success());
 
     let pods: Api<Pod> = Api::namespaced(plane.client(), "default");
     let web = ListParams::default().labels("app=web");
@@ -245,9 +174,7 @@ async fn controllers_and_scheduler_bring_the_pod_of_a_deployment_to_a_fake_node(
 async fn a_guest_runs_with_its_own_variables_only_and_its_end_is_seen() {
     let plane = ControlPlane::start().await.expect("start");
     let mut command = std::process::Command::new("/bin/sh");
-    command
-        .args(["-c", "echo $GREETING$USER; exec sleep $FOR"])
-        .envs([("GREETING", "hello"), ("FOR", "0.1")]);
+    command.args(["-c", "echo $GREETING$USER; exec sleep $FOR"]).envs([("GREETING", "hello"), ("FOR", "0.1")]);
     let guest = plane.run("guest", &command).await.expect("run");
     let deadline = Instant::now() + Duration::from_secs(30);
     while guest.pid().is_some() {

@@ -83,14 +83,9 @@ impl Publisher {
         let Some(found) = found.filter(|found| leads_to(found, &options.target)) else {
             return Ok(());
         };
-        let preconditions = Preconditions {
-            uid: found.metadata.uid,
-            resource_version: found.metadata.resource_version,
-        };
-        let params = DeleteParams {
-            preconditions: Some(preconditions),
-            ..DeleteParams::default()
-        };
+        let preconditions =
+            Preconditions { uid: found.metadata.uid, resource_version: found.metadata.resource_version };
+        let params = DeleteParams { preconditions: Some(preconditions), ..DeleteParams::default() };
         match self.api.delete(&name, &params).await {
             Ok(_) => info!(configuration = name, "the webhook is registered no more"),
             Err(kube::Error::Api(status)) if status.code == 404 => {}

@@ -94,8 +94,10 @@ impl Index {
             .filter(|record| &*record.key.namespace == namespace && record.target == *target)
             .collect();
         records.sort_by(|a, b| (a.created, &a.key.name).cmp(&(b.created, &b.key.name)));
-        let facts: Vec<SourceFact> =
-            records.iter().map(|record| SourceFact { name: record.key.name.clone(), disables: record.disables }).collect();
+        let facts: Vec<SourceFact> = records
+            .iter()
+            .map(|record| SourceFact { name: record.key.name.clone(), disables: record.disables })
+            .collect();
         match target {
             SourceTarget::Workload(key) => {
                 if facts.is_empty() {

@@ -13,9 +13,10 @@ impl Index {
         if workload.controlled {
             return self.delete_workload(&key);
         }
-        let unchanged = self.workloads.get(&key).is_some_and(|held| {
-            is_newer_or_same(held, &workload) || same_but_for_version(held, &workload)
-        });
+        let unchanged = self
+            .workloads
+            .get(&key)
+            .is_some_and(|held| is_newer_or_same(held, &workload) || same_but_for_version(held, &workload));
         if unchanged {
             return Change::Nothing;
         }

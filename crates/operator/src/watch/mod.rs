@@ -74,7 +74,13 @@ impl Starter<'_> {
         let sink = self.sink.clone();
         let awaited = sink.synced.expect(T::SERVED.plural);
         self.watches.spawn(async move {
-            let mut watch = Watch::<T> { sink, awaited: Some(awaited), listing: HashSet::new(), told: None, _fact: std::marker::PhantomData };
+            let mut watch = Watch::<T> {
+                sink,
+                awaited: Some(awaited),
+                listing: HashSet::new(),
+                told: None,
+                _fact: std::marker::PhantomData,
+            };
             let mut events = watcher(api, config.page_size(PAGE).timeout(WATCH_SECONDS)).default_backoff().boxed();
             loop {
                 match events.try_next().await {
@@ -130,7 +136,10 @@ impl<T: Watched> Watch<T> {
             }
             Err(error) => {
                 let (namespace, name) = (&*key.namespace, &*key.name);
-                warn!(kind = T::SERVED.kind, namespace, name, error, "skipped an object that cannot be read; correct it");
+                warn!(
+                    kind = T::SERVED.kind,
+                    namespace, name, error, "skipped an object that cannot be read; correct it"
+                );
                 self.sink.metrics.unreadable(T::SERVED.plural);
             }
         }
@@ -140,8 +149,11 @@ impl<T: Watched> Watch<T> {
     fn listed(&mut self, now: Timestamp) {
         let listing = std::mem::take(&mut self.listing);
         let mut index = self.sink.index.write();
-        let mut changes: Vec<Change> =
-            T::keys(&index).iter().filter(|key| !listing.contains(key)).map(|key| T::delete(key, &mut index, now)).collect();
+        let mut changes: Vec<Change> = T::keys(&index)
+            .iter()
+            .filter(|key| !listing.contains(key))
+            .map(|key| T::delete(key, &mut index, now))
+            .collect();
         changes.push(T::listed(&mut index, now));
         drop(index);
         changes.into_iter().for_each(|change| self.sink.dirty.mark(change));
@@ -158,10 +170,13 @@ impl<T: Watched> Watch<T> {
         let Served { group, plural, .. } = T::SERVED;
         match status_of(error) {
             Some(404) => warn!(
-                resource = plural, group,
+                resource = plural,
+                group,
                 "the API server does not know this resource; waiting for its CustomResourceDefinition (`epiphyte crds` prints it)"
             ),
-            Some(403) => warn!(resource = plural, group, error = %text, "not allowed; grant the verbs list and watch on this resource"),
+            Some(403) => {
+                warn!(resource = plural, group, error = %text, "not allowed; grant the verbs list and watch on this resource")
+            }
             // The server forgot the version that we would go on from; a new list follows by itself.
             Some(410) => debug!(resource = plural, group, "the watch starts anew"),
             _ => warn!(resource = plural, group, error = %text, "the watch failed; trying again"),

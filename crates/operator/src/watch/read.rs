@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use epiphyte_api::names::{DETECT_LABEL, DETECT_PENDING};
 use epiphyte_api::{
-    CollectorsGroupStatus, Device, InstrumentedApplicationSpec, InstrumentedApplicationStatus, LumigoSpec, LumigoStatus,
-    SourceSpec, WorkloadKind,
+    CollectorsGroupStatus, Device, InstrumentedApplicationSpec, InstrumentedApplicationStatus, LumigoSpec,
+    LumigoStatus, SourceSpec, WorkloadKind,
 };
 use epiphyte_plan::{Annotation, ContainerDetails, Details, LumigoFact, Node, Taint, TaintEffect, TokenRef};
 use jiff::Timestamp;
@@ -151,8 +151,7 @@ impl Watched for NodeFact {
 
     fn read(manifest: Self::Manifest) -> Self {
         let Manifest { metadata, spec, status } = manifest;
-        let (allocatable, conditions) =
-            status.map_or((None, None), |status| (status.allocatable, status.conditions));
+        let (allocatable, conditions) = status.map_or((None, None), |status| (status.allocatable, status.conditions));
         let offered = allocatable.into_iter().flatten().filter(|(_, quantity)| !quantity.is_zero());
         let taint = |taint: NodeTaint| {
             let effect = match &*taint.effect {
@@ -294,7 +293,8 @@ impl Watched for DetailsFact {
             Some(WorkloadKey { namespace: key.namespace.clone(), kind, name: name.into() })
         };
         let (workload, owner_uid) = owner.map_or((None, None), |(workload, uid)| (Some(workload), Some(uid)));
-        let pending = metadata.labels.is_some_and(|labels| labels.get(DETECT_LABEL).is_some_and(|it| &**it == DETECT_PENDING));
+        let pending =
+            metadata.labels.is_some_and(|labels| labels.get(DETECT_LABEL).is_some_and(|it| &**it == DETECT_PENDING));
         let seen = |entry: epiphyte_api::ContainerRuntime| ContainerDetails {
             name: entry.container_name.into(),
             language: entry.language,

@@ -69,12 +69,8 @@ impl<K: Kind> Fact for Of<K> {
 pub(crate) struct WorkloadManifest(Manifest);
 
 impl<K: Kind> Watched for Of<K> {
-    const SERVED: Served = Served {
-        group: K::KIND.group(),
-        version: "v1",
-        kind: K::KIND.as_str(),
-        plural: K::KIND.plural(),
-    };
+    const SERVED: Served =
+        Served { group: K::KIND.group(), version: "v1", kind: K::KIND.as_str(), plural: K::KIND.plural() };
     const GUARDED: bool = false;
     type Manifest = WorkloadManifest;
 

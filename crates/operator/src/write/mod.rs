@@ -120,11 +120,15 @@ impl Writer {
         let (reason, message) = match outcome {
             Outcome::Nothing => return,
             Outcome::Added => ("LumigoAddedInstrumentation", format!("Added instrumentation: {}", describe(after))),
-            Outcome::Updated => ("LumigoUpdatedInstrumentation", format!("Updated instrumentation: {}", describe(after))),
+            Outcome::Updated => {
+                ("LumigoUpdatedInstrumentation", format!("Updated instrumentation: {}", describe(after)))
+            }
             Outcome::Removed => ("LumigoRemovedInstrumentation", "Removed instrumentation".to_owned()),
         };
         let told_once_per = after.generation.to_string();
-        self.events.tell(&Subject::workload(key, &after.uid), Report { warning: false, reason, message, told_once_per }).await;
+        self.events
+            .tell(&Subject::workload(key, &after.uid), Report { warning: false, reason, message, told_once_per })
+            .await;
     }
 
     async fn report_failure(&self, key: &WorkloadKey, failure: &Failure) {
@@ -160,7 +164,8 @@ impl Outcome {
 
 /// Reads a raw object as planning sees it.
 fn read(object: &Value, key: &WorkloadKey) -> Result<Workload, Failure> {
-    let manifest = Manifest::deserialize(object).map_err(|error| Failure::Rejected(format!("cannot be read: {error}")))?;
+    let manifest =
+        Manifest::deserialize(object).map_err(|error| Failure::Rejected(format!("cannot be read: {error}")))?;
     Ok(manifest.into_workload(key.kind))
 }
 

@@ -215,10 +215,8 @@ struct PreloadValue {
 }
 
 looked_at!(PreloadValue, "the value of a variable as a string", |value: &str| {
-    let (before_injector, before_device) = (
-        strip_library(value, names::INJECTOR_PRELOAD),
-        strip_library(value, names::DEVICE_PRELOAD),
-    );
+    let (before_injector, before_device) =
+        (strip_library(value, names::INJECTOR_PRELOAD), strip_library(value, names::DEVICE_PRELOAD));
     let rest = before_injector.or(before_device).unwrap_or(value);
     PreloadValue {
         ends_with_injector: before_injector.is_some(),
@@ -242,11 +240,7 @@ enum VolumeName {
 }
 
 looked_at!(VolumeName, "the name of a volume", |name: &str| {
-    if name == names::INJECTOR_NAME {
-        VolumeName::Injector
-    } else {
-        VolumeName::Other
-    }
+    if name == names::INJECTOR_NAME { VolumeName::Injector } else { VolumeName::Other }
 });
 
 #[derive(Clone, Copy, Default)]
@@ -315,19 +309,13 @@ impl Manifest {
         let spec = spec.unwrap_or_default();
         let replacement = replacement(kind, &spec);
         let template = match kind {
-            WorkloadKind::CronJob => spec
-                .job_template
-                .and_then(|job| job.spec)
-                .and_then(|spec| spec.template),
+            WorkloadKind::CronJob => spec.job_template.and_then(|job| job.spec).and_then(|spec| spec.template),
             _ => spec.template,
         };
-        let pod = template
-            .and_then(|template| template.spec)
-            .map_or_else(Pod::default, pod);
+        let pod = template.and_then(|template| template.spec).map_or_else(Pod::default, pod);
         let annotations = metadata.annotations;
-        let (instrument, delivery) = annotations.map_or((None, None), |annotations| {
-            (annotations.instrument, annotations.delivery)
-        });
+        let (instrument, delivery) =
+            annotations.map_or((None, None), |annotations| (annotations.instrument, annotations.delivery));
         Workload {
             kind,
             namespace: metadata.namespace,
@@ -337,17 +325,9 @@ impl Manifest {
             generation: metadata.generation.unwrap_or_default(),
             created: metadata.creation_timestamp,
             deleting: metadata.deletion_timestamp.is_some(),
-            controlled: metadata
-                .owner_references
-                .into_iter()
-                .flatten()
-                .any(|owner| owner.controller == Some(true)),
+            controlled: metadata.owner_references.into_iter().flatten().any(|owner| owner.controller == Some(true)),
             annotation: instrument.as_deref().map(Annotation::from),
-            label: metadata
-                .labels
-                .and_then(|labels| labels.auto_trace)
-                .as_deref()
-                .map(AutoTraceLabel::from),
+            label: metadata.labels.and_then(|labels| labels.auto_trace).as_deref().map(AutoTraceLabel::from),
             delivery: delivery.as_deref().map(DeliveryMark::from),
             replacement,
             pod,
@@ -369,11 +349,7 @@ fn replacement(kind: WorkloadKind, spec: &Spec) -> Replacement {
         WorkloadKind::DaemonSet => on_delete,
         WorkloadKind::StatefulSet => on_delete || partition,
     };
-    if manual {
-        Replacement::Manual
-    } else {
-        Replacement::Rollout
-    }
+    if manual { Replacement::Manual } else { Replacement::Rollout }
 }
 
 fn pod(spec: PodSpec) -> Pod {
@@ -385,16 +361,10 @@ fn pod(spec: PodSpec) -> Pod {
         selector.get(key).or_else(|| selector.get(older)).cloned()
     };
     Pod {
-        containers: containers
-            .into_iter()
-            .map(|manifest| container(manifest, volume))
-            .collect(),
+        containers: containers.into_iter().map(|manifest| container(manifest, volume)).collect(),
         volume,
         init_container,
-        os: spec
-            .os
-            .and_then(|os| os.name)
-            .or_else(|| selected("kubernetes.io/os", "beta.kubernetes.io/os")),
+        os: spec.os.and_then(|os| os.name).or_else(|| selected("kubernetes.io/os", "beta.kubernetes.io/os")),
         arch: selected("kubernetes.io/arch", "beta.kubernetes.io/arch"),
         scheduling: scheduling(spec.node_name, spec.node_selector, spec.affinity, spec.tolerations),
     }
@@ -409,11 +379,7 @@ fn parts(containers: &[ContainerManifest], init_containers: &[InitContainer], vo
     let init = init_containers.iter().find(|init| &*init.name == names::INJECTOR_NAME);
     let init_fills = init.is_some_and(|init| mounts(init.volume_mounts.as_deref()).next().is_some());
 
-    let in_containers = || {
-        containers
-            .iter()
-            .flat_map(|container| mounts(container.volume_mounts.as_deref()))
-    };
+    let in_containers = || containers.iter().flat_map(|container| mounts(container.volume_mounts.as_deref()));
     let in_other_inits = init_containers
         .iter()
         .filter(|init| &*init.name != names::INJECTOR_NAME)
@@ -438,10 +404,7 @@ fn parts(containers: &[ContainerManifest], init_containers: &[InitContainer], vo
 
 /// The mounts of the volume under our name.
 fn mounts(mounts: Option<&[Mount]>) -> impl Iterator<Item = &Mount> {
-    mounts
-        .unwrap_or_default()
-        .iter()
-        .filter(|mount| mount.name == VolumeName::Injector)
+    mounts.unwrap_or_default().iter().filter(|mount| mount.name == VolumeName::Injector)
 }
 
 fn container(manifest: ContainerManifest, volume: Part) -> Container {
@@ -462,25 +425,18 @@ fn container(manifest: ContainerManifest, volume: Part) -> Container {
         devices: devices.into_iter().collect(),
         injected: all_mounts.iter().any(is_ours),
         preload: preload(env),
-        variables: env
-            .iter()
-            .fold(Variables::default(), |set, variable| match variable.name {
-                VariableName::Ours(ours) => set.with(ours),
-                VariableName::Preload | VariableName::Other => set,
-            }),
-        mounts_over_injector: all_mounts
-            .iter()
-            .any(|mount| mount.mount_path.over_injector && !is_ours(mount)),
+        variables: env.iter().fold(Variables::default(), |set, variable| match variable.name {
+            VariableName::Ours(ours) => set.with(ours),
+            VariableName::Preload | VariableName::Other => set,
+        }),
+        mounts_over_injector: all_mounts.iter().any(|mount| mount.mount_path.over_injector && !is_ours(mount)),
         mounts_over_device: all_mounts.iter().any(|mount| mount.mount_path.over_device),
     }
 }
 
 fn preload(env: &[EnvVar]) -> Preload {
     let mut preload = Preload::default();
-    for variable in env
-        .iter()
-        .filter(|variable| matches!(variable.name, VariableName::Preload))
-    {
+    for variable in env.iter().filter(|variable| matches!(variable.name, VariableName::Preload)) {
         let ambiguous = preload.source != PreloadSource::Unset || variable.value.elsewhere;
         preload = Preload {
             source: match (ambiguous, &variable.value_from) {

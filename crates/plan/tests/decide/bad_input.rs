@@ -18,14 +18,9 @@ fn a_language_that_nobody_knows_is_one_that_no_agent_serves() {
 
 #[test]
 fn of_two_entries_for_one_container_the_first_counts_and_the_container_says_so() {
-    let scenario = deployment()
-        .annotated("true")
-        .detected([entry("app", "java"), entry("app", "rust")]);
+    let scenario = deployment().annotated("true").detected([entry("app", "java"), entry("app", "rust")]);
     scenario.is_on(Delivery::Device);
-    assert_eq!(
-        scenario.verdict().containers[0].findings[0].reason,
-        Reason::DuplicateDetails
-    );
+    assert_eq!(scenario.verdict().containers[0].findings[0].reason, Reason::DuplicateDetails);
 
     deployment()
         .annotated("true")
@@ -41,18 +36,16 @@ fn an_entry_for_a_container_that_does_not_exist_is_named_and_counts_for_nothing(
         .detected([entry("ghost", "python"), entry("app", "java")])
         .is_on(Delivery::Device)
         .finds(Reason::UnknownContainer, "ghost");
-    deployment()
-        .annotated("true")
-        .detected([entry("ghost", "python")])
-        .is_off(Reason::ContainerNotDetected)
-        .stands([GateState::Holds, GateState::Fails, GateState::Holds]);
+    deployment().annotated("true").detected([entry("ghost", "python")]).is_off(Reason::ContainerNotDetected).stands([
+        GateState::Holds,
+        GateState::Fails,
+        GateState::Holds,
+    ]);
 }
 
 #[test]
 fn a_template_without_containers_has_a_verdict() {
-    let scenario = deployment()
-        .annotated("true")
-        .with(|it| it.workload.pod.containers = Box::default());
+    let scenario = deployment().annotated("true").with(|it| it.workload.pod.containers = Box::default());
     let verdict = scenario.verdict();
     assert!(verdict.containers.is_empty());
     assert_eq!(verdict.detected.state, GateState::Fails);

@@ -13,10 +13,7 @@ fn missing(grace_over: bool) -> Collectors {
 }
 
 fn unready(grace_over: bool) -> Collectors {
-    Collectors::Unready {
-        group: "gateway".into(),
-        grace_over,
-    }
+    Collectors::Unready { group: "gateway".into(), grace_over }
 }
 
 fn marked() -> Scenario {
@@ -40,46 +37,26 @@ fn all_three_conditions_together_turn_a_workload_on() {
 
 #[test]
 fn every_supported_language_gets_its_device() {
-    for (language, device) in [
-        ("java", Device::Java),
-        ("python", Device::Python),
-        ("javascript", Device::JavaScript),
-        ("go", Device::Go),
-    ] {
+    for (language, device) in
+        [("java", Device::Java), ("python", Device::Python), ("javascript", Device::JavaScript), ("go", Device::Go)]
+    {
         let scenario = marked().detected([entry("app", language)]);
-        assert_eq!(
-            scenario.verdict().decision("app"),
-            Decision::On(Instrument::Device(device))
-        );
+        assert_eq!(scenario.verdict().decision("app"), Decision::On(Instrument::Device(device)));
     }
 }
 
 #[test]
 fn losing_the_mark_takes_the_device_off_at_once() {
     for collectors in [Collectors::Ready, unready(false)] {
-        deployment()
-            .with_device(JAVA)
-            .collectors(collectors)
-            .is_off(Reason::NotMarked);
+        deployment().with_device(JAVA).collectors(collectors).is_off(Reason::NotMarked);
     }
-    deployment()
-        .with_device(JAVA)
-        .pending()
-        .is_off(Reason::NotMarked)
-        .stands([Fails, Unasked, Unasked]);
+    deployment().with_device(JAVA).pending().is_off(Reason::NotMarked).stands([Fails, Unasked, Unasked]);
 }
 
 #[test]
 fn while_an_answer_is_awaited_everything_stays_as_it_is() {
-    for scenario in [
-        marked().undetected(),
-        marked().pending(),
-        instrumented().pending(),
-        instrumented().undetected(),
-    ] {
-        scenario
-            .is_kept(Reason::WaitingForDetection)
-            .stands([Holds, Waits, Holds]);
+    for scenario in [marked().undetected(), marked().pending(), instrumented().pending(), instrumented().undetected()] {
+        scenario.is_kept(Reason::WaitingForDetection).stands([Holds, Waits, Holds]);
         assert!(scenario.verdict().wants_details());
     }
 }
@@ -92,18 +69,9 @@ fn details_without_a_supported_language_take_the_device_off_at_once() {
         .is_off(Reason::LanguageNotSupported)
         .stands([Holds, Fails, Holds])
         .finds(Reason::NoSupportedLanguage, "");
-    instrumented()
-        .detected([entry("app", "unknown")])
-        .is_off(Reason::LanguageUnknown)
-        .stands([Holds, Fails, Holds]);
-    instrumented()
-        .detected([])
-        .is_off(Reason::ContainerNotDetected)
-        .stands([Holds, Fails, Holds]);
-    instrumented()
-        .detected([])
-        .collectors(unready(false))
-        .is_off(Reason::ContainerNotDetected);
+    instrumented().detected([entry("app", "unknown")]).is_off(Reason::LanguageUnknown).stands([Holds, Fails, Holds]);
+    instrumented().detected([]).is_off(Reason::ContainerNotDetected).stands([Holds, Fails, Holds]);
+    instrumented().detected([]).collectors(unready(false)).is_off(Reason::ContainerNotDetected);
 }
 
 #[test]
@@ -114,20 +82,14 @@ fn collectors_that_are_not_ready_within_the_grace_period_leave_everything_as_it_
             .collectors(missing(false))
             .is_kept(Reason::CollectorsGracePeriod)
             .stands([Holds, Holds, Waits]);
-        scenario
-            .collectors(unready(false))
-            .is_because(Reason::CollectorsGracePeriod, "gateway");
+        scenario.collectors(unready(false)).is_because(Reason::CollectorsGracePeriod, "gateway");
     }
 }
 
 #[test]
 fn collectors_that_are_not_ready_beyond_the_grace_period_take_the_device_off() {
     for scenario in [marked(), instrumented()] {
-        scenario
-            .clone()
-            .collectors(missing(true))
-            .is_off(Reason::CollectorsMissing)
-            .stands([Holds, Holds, Fails]);
+        scenario.clone().collectors(missing(true)).is_off(Reason::CollectorsMissing).stands([Holds, Holds, Fails]);
         scenario
             .collectors(unready(true))
             .is_off(Reason::CollectorsNotReady)
@@ -138,23 +100,13 @@ fn collectors_that_are_not_ready_beyond_the_grace_period_take_the_device_off() {
 
 #[test]
 fn a_loss_that_counts_beats_waiting_for_the_other_condition() {
-    instrumented()
-        .pending()
-        .collectors(missing(true))
-        .is_off(Reason::CollectorsMissing)
-        .stands([Holds, Waits, Fails]);
-    instrumented()
-        .pending()
-        .collectors(missing(false))
-        .is_kept(Reason::WaitingForDetection);
+    instrumented().pending().collectors(missing(true)).is_off(Reason::CollectorsMissing).stands([Holds, Waits, Fails]);
+    instrumented().pending().collectors(missing(false)).is_kept(Reason::WaitingForDetection);
 }
 
 #[test]
 fn why_a_container_can_never_have_a_device_is_said_before_the_collectors_are_blamed() {
-    marked()
-        .detected([entry("app", "rust")])
-        .collectors(missing(true))
-        .is_off(Reason::LanguageNotSupported);
+    marked().detected([entry("app", "rust")]).collectors(missing(true)).is_off(Reason::LanguageNotSupported);
 }
 
 #[test]
@@ -175,14 +127,10 @@ fn of_two_containers_the_one_we_serve_is_on_and_the_other_says_why_not() {
 #[test]
 fn what_was_seen_of_another_image_is_not_believed() {
     let renewed = |scenario: Scenario| scenario.updated(|workload| workload.pod.containers[0].image = "app:2".into());
-    renewed(instrumented())
-        .is_kept(Reason::WaitingForDetection)
-        .stands([Holds, Waits, Holds]);
+    renewed(instrumented()).is_kept(Reason::WaitingForDetection).stands([Holds, Waits, Holds]);
     renewed(instrumented().detected([entry("app", "rust")])).is_kept(Reason::WaitingForDetection);
 
-    let two = instrumented()
-        .container("web")
-        .detected([entry("app", "java"), entry("web", "javascript")]);
+    let two = instrumented().container("web").detected([entry("app", "java"), entry("web", "javascript")]);
     renewed(two)
         .is_kept(Reason::WaitingForDetection)
         .container_is_on("web", Delivery::Device)
@@ -215,12 +163,7 @@ fn a_preload_that_the_manifest_does_not_show_is_a_reason_to_stay_away() {
     };
     preloading("java").is_off(Reason::PreloadNotInManifest);
     preloading("java")
-        .app(|app| {
-            app.preload = Preload {
-                source: PreloadSource::Literal,
-                ..Preload::default()
-            }
-        })
+        .app(|app| app.preload = Preload { source: PreloadSource::Literal, ..Preload::default() })
         .is_on(Delivery::Device);
     // Go's agent is attached from outside.
     preloading("go").is_on(Delivery::Device);
@@ -228,18 +171,10 @@ fn a_preload_that_the_manifest_does_not_show_is_a_reason_to_stay_away() {
 
 #[test]
 fn what_surgery_would_refuse_is_said_by_the_verdict() {
-    marked()
-        .app(|app| app.mounts_over_device = true)
-        .is_off(Reason::MountPathTaken);
-    marked()
-        .app(|app| app.preload.source = PreloadSource::Reference)
-        .is_off(Reason::PreloadReferenced);
-    marked()
-        .app(|app| app.preload.source = PreloadSource::Ambiguous)
-        .is_off(Reason::PreloadAmbiguous);
-    marked()
-        .app(|app| app.variables = epiphyte_plan::Variables::TOKEN)
-        .is_off(Reason::VariableTaken);
+    marked().app(|app| app.mounts_over_device = true).is_off(Reason::MountPathTaken);
+    marked().app(|app| app.preload.source = PreloadSource::Reference).is_off(Reason::PreloadReferenced);
+    marked().app(|app| app.preload.source = PreloadSource::Ambiguous).is_off(Reason::PreloadAmbiguous);
+    marked().app(|app| app.variables = epiphyte_plan::Variables::TOKEN).is_off(Reason::VariableTaken);
 }
 
 #[test]
@@ -256,20 +191,11 @@ fn a_container_that_is_added_waits_for_nobody_else() {
 #[test]
 fn the_device_can_take_over_from_the_injector() {
     marked().lumigo().injected("app").is_on(Delivery::Device);
-    marked()
-        .lumigo()
-        .injected("app")
-        .undetected()
-        .is_kept(Reason::WaitingForDetection);
+    marked().lumigo().injected("app").undetected().is_kept(Reason::WaitingForDetection);
 }
 
 #[test]
 fn conditions_that_nothing_asks_for_are_unasked() {
     let unasked: [GateState; 3] = [Holds, Unasked, Unasked];
-    deployment()
-        .lumigo()
-        .collectors(missing(true))
-        .undetected()
-        .is_on(Delivery::Injector)
-        .stands(unasked);
+    deployment().lumigo().collectors(missing(true)).undetected().is_on(Delivery::Injector).stands(unasked);
 }

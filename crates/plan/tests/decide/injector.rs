@@ -11,13 +11,8 @@ fn marked() -> Scenario {
 
 #[test]
 fn neither_details_nor_collectors_nor_nodes_are_needed() {
-    let bare = marked()
-        .undetected()
-        .collectors(Collectors::Missing { grace_over: true })
-        .nodes([]);
-    bare.is_on(Delivery::Injector)
-        .is_because(Reason::Instrumented, "")
-        .finds(Reason::DeliveredByInjector, "");
+    let bare = marked().undetected().collectors(Collectors::Missing { grace_over: true }).nodes([]);
+    bare.is_on(Delivery::Injector).is_because(Reason::Instrumented, "").finds(Reason::DeliveredByInjector, "");
     assert!(!bare.verdict().wants_details());
 }
 
@@ -59,33 +54,17 @@ fn a_preload_of_the_image_is_heard_before_and_after_ours_has_hidden_it() {
     scenario.clone().injected("app").is_off(Reason::PreloadNotInManifest);
     scenario
         .clone()
-        .app(|app| {
-            app.preload = Preload {
-                source: PreloadSource::Literal,
-                ..Preload::default()
-            }
-        })
+        .app(|app| app.preload = Preload { source: PreloadSource::Literal, ..Preload::default() })
         .is_on(Delivery::Injector);
-    scenario
-        .injected("app")
-        .app(|app| app.preload.ours_alone = false)
-        .is_on(Delivery::Injector);
+    scenario.injected("app").app(|app| app.preload.ours_alone = false).is_on(Delivery::Injector);
 }
 
 #[test]
 fn what_surgery_would_refuse_is_said_by_the_verdict() {
-    marked()
-        .app(|app| app.mounts_over_injector = true)
-        .is_off(Reason::MountPathTaken);
-    marked()
-        .app(|app| app.preload.source = PreloadSource::Reference)
-        .is_off(Reason::PreloadReferenced);
-    marked()
-        .app(|app| app.variables = Variables::named("LUMIGO_ENDPOINT"))
-        .is_off(Reason::VariableTaken);
-    marked()
-        .with(|it| it.workload.pod.volume = Part::Foreign)
-        .is_off(Reason::VolumeTaken);
+    marked().app(|app| app.mounts_over_injector = true).is_off(Reason::MountPathTaken);
+    marked().app(|app| app.preload.source = PreloadSource::Reference).is_off(Reason::PreloadReferenced);
+    marked().app(|app| app.variables = Variables::named("LUMIGO_ENDPOINT")).is_off(Reason::VariableTaken);
+    marked().with(|it| it.workload.pod.volume = Part::Foreign).is_off(Reason::VolumeTaken);
     marked()
         .container("sidecar")
         .app(|app| app.mounts_over_injector = true)
@@ -96,20 +75,13 @@ fn what_surgery_would_refuse_is_said_by_the_verdict() {
 #[test]
 fn what_is_injected_stays_on() {
     marked().injected("app").is_on(Delivery::Injector);
-    marked()
-        .injected("app")
-        .updated(|workload| workload.pod = deployment().workload.pod)
-        .is_on(Delivery::Injector);
+    marked().injected("app").updated(|workload| workload.pod = deployment().workload.pod).is_on(Delivery::Injector);
 }
 
 #[test]
 fn the_injector_can_take_over_from_the_device() {
     let resource = "instrumentation.odigos.io/java-native-community";
-    deployment()
-        .annotated("true")
-        .delivered_by("injector")
-        .with_device(resource)
-        .is_on(Delivery::Injector);
+    deployment().annotated("true").delivered_by("injector").with_device(resource).is_on(Delivery::Injector);
 }
 
 #[test]

@@ -15,41 +15,27 @@ fn without_a_mark_nothing_is_instrumented() {
 
 #[test]
 fn the_annotation_turns_a_workload_on_and_off() {
-    deployment()
-        .annotated("true")
-        .is_on(Delivery::Device)
-        .finds(Reason::MarkedByAnnotation, "");
+    deployment().annotated("true").is_on(Delivery::Device).finds(Reason::MarkedByAnnotation, "");
     deployment().annotated("false").is_off(Reason::OptedOutByAnnotation);
 }
 
 #[test]
 fn an_annotation_that_is_neither_true_nor_false_counts_as_false_and_says_what_it_was() {
     for value in ["yes", "True", " true", "1"] {
-        deployment()
-            .annotated(value)
-            .is_off(Reason::InvalidMark)
-            .finds(Reason::InvalidMark, value);
+        deployment().annotated(value).is_off(Reason::InvalidMark).finds(Reason::InvalidMark, value);
     }
 }
 
 #[test]
 fn a_source_turns_a_workload_on_and_off() {
-    deployment()
-        .source("mine")
-        .is_on(Delivery::Device)
-        .finds(Reason::MarkedBySource, "mine");
-    deployment()
-        .disabling_source("mine")
-        .is_because(Reason::OptedOutBySource, "mine");
+    deployment().source("mine").is_on(Delivery::Device).finds(Reason::MarkedBySource, "mine");
+    deployment().disabling_source("mine").is_because(Reason::OptedOutBySource, "mine");
 }
 
 #[test]
 fn the_label_turns_a_workload_on_and_off_in_any_case() {
     for value in ["true", "True", "TRUE"] {
-        deployment()
-            .labelled(value)
-            .is_on(Delivery::Injector)
-            .finds(Reason::MarkedByLabel, "");
+        deployment().labelled(value).is_on(Delivery::Injector).finds(Reason::MarkedByLabel, "");
     }
     for value in ["false", "False", "FALSE"] {
         deployment().lumigo().labelled(value).is_off(Reason::OptedOutByLabel);
@@ -60,45 +46,26 @@ fn the_label_turns_a_workload_on_and_off_in_any_case() {
 fn a_label_with_a_version_or_another_word_is_no_mark() {
     for value in ["lumigo-operator.v0.1.0", "yes", ""] {
         deployment().labelled(value).is_off(Reason::NotMarked);
-        deployment()
-            .labelled(value)
-            .lumigo()
-            .is_on(Delivery::Injector)
-            .finds(Reason::MarkedByLumigo, "lumigo");
+        deployment().labelled(value).lumigo().is_on(Delivery::Injector).finds(Reason::MarkedByLumigo, "lumigo");
     }
 }
 
 #[test]
 fn the_annotation_of_the_namespace_turns_its_workloads_on_and_off() {
-    deployment()
-        .namespace_annotated("true")
-        .is_on(Delivery::Device)
-        .finds(Reason::MarkedByNamespaceAnnotation, "");
-    deployment()
-        .namespace_annotated("false")
-        .is_off(Reason::NamespaceOptedOutByAnnotation);
-    deployment()
-        .namespace_annotated("on")
-        .is_because(Reason::InvalidNamespaceMark, "on");
+    deployment().namespace_annotated("true").is_on(Delivery::Device).finds(Reason::MarkedByNamespaceAnnotation, "");
+    deployment().namespace_annotated("false").is_off(Reason::NamespaceOptedOutByAnnotation);
+    deployment().namespace_annotated("on").is_because(Reason::InvalidNamespaceMark, "on");
 }
 
 #[test]
 fn a_source_of_the_namespace_turns_its_workloads_on_and_off() {
-    deployment()
-        .namespace_source("all")
-        .is_on(Delivery::Device)
-        .finds(Reason::MarkedByNamespaceSource, "all");
-    deployment()
-        .disabling_namespace_source("all")
-        .is_because(Reason::NamespaceOptedOutBySource, "all");
+    deployment().namespace_source("all").is_on(Delivery::Device).finds(Reason::MarkedByNamespaceSource, "all");
+    deployment().disabling_namespace_source("all").is_because(Reason::NamespaceOptedOutBySource, "all");
 }
 
 #[test]
 fn an_active_lumigo_turns_the_workloads_of_its_namespace_on() {
-    deployment()
-        .lumigo()
-        .is_on(Delivery::Injector)
-        .finds(Reason::MarkedByLumigo, "lumigo");
+    deployment().lumigo().is_on(Delivery::Injector).finds(Reason::MarkedByLumigo, "lumigo");
 }
 
 #[test]
@@ -108,10 +75,7 @@ fn a_mark_on_the_workload_wins_over_those_of_the_namespace() {
         .namespace_annotated("false")
         .disabling_namespace_source("all")
         .is_on(Delivery::Device)
-        .finds(
-            Reason::MarkOverruled,
-            "annotation odigos.io/instrument of the namespace",
-        )
+        .finds(Reason::MarkOverruled, "annotation odigos.io/instrument of the namespace")
         .finds(Reason::MarkOverruled, "Source all of the namespace");
     deployment()
         .labelled("false")
@@ -134,23 +98,13 @@ fn off_beats_on_at_one_level_and_the_overruled_mark_is_named() {
         .disabling_source("mine")
         .is_off(Reason::OptedOutBySource)
         .finds(Reason::MarkOverruled, "label lumigo.auto-trace");
-    deployment()
-        .namespace_annotated("false")
-        .namespace_source("all")
-        .is_off(Reason::NamespaceOptedOutByAnnotation);
-    deployment()
-        .namespace_annotated("false")
-        .lumigo()
-        .is_off(Reason::NamespaceOptedOutByAnnotation);
+    deployment().namespace_annotated("false").namespace_source("all").is_off(Reason::NamespaceOptedOutByAnnotation);
+    deployment().namespace_annotated("false").lumigo().is_off(Reason::NamespaceOptedOutByAnnotation);
 }
 
 #[test]
 fn marks_that_agree_overrule_nothing() {
-    deployment()
-        .annotated("true")
-        .source("mine")
-        .namespace_annotated("true")
-        .does_not_find(Reason::MarkOverruled);
+    deployment().annotated("true").source("mine").namespace_annotated("true").does_not_find(Reason::MarkOverruled);
 }
 
 #[test]
@@ -181,43 +135,26 @@ fn of_two_sources_the_older_rules_and_the_other_is_named() {
 fn marks_of_both_deliveries_at_the_winning_level_give_the_device() {
     deployment().labelled("true").annotated("true").is_on(Delivery::Device);
     deployment().labelled("true").source("mine").is_on(Delivery::Device);
-    deployment()
-        .lumigo()
-        .namespace_annotated("true")
-        .is_on(Delivery::Device);
+    deployment().lumigo().namespace_annotated("true").is_on(Delivery::Device);
     deployment().lumigo().namespace_source("all").is_on(Delivery::Device);
 }
 
 #[test]
 fn marks_below_the_winning_level_have_no_say_in_the_delivery() {
-    deployment()
-        .labelled("true")
-        .namespace_annotated("true")
-        .is_on(Delivery::Injector);
+    deployment().labelled("true").namespace_annotated("true").is_on(Delivery::Injector);
     deployment().annotated("true").lumigo().is_on(Delivery::Device);
 }
 
 #[test]
 fn the_delivery_can_be_chosen_for_a_workload() {
-    deployment()
-        .annotated("true")
-        .delivered_by("injector")
-        .is_on(Delivery::Injector);
-    deployment()
-        .lumigo()
-        .delivered_by("device")
-        .is_on(Delivery::Device)
-        .finds(Reason::DeliveredByDevice, "");
+    deployment().annotated("true").delivered_by("injector").is_on(Delivery::Injector);
+    deployment().lumigo().delivered_by("device").is_on(Delivery::Device).finds(Reason::DeliveredByDevice, "");
     deployment().delivered_by("device").is_off(Reason::NotMarked);
 }
 
 #[test]
 fn an_invalid_delivery_is_named_and_ignored() {
-    deployment()
-        .lumigo()
-        .delivered_by("Device")
-        .is_on(Delivery::Injector)
-        .finds(Reason::InvalidDelivery, "Device");
+    deployment().lumigo().delivered_by("Device").is_on(Delivery::Injector).finds(Reason::InvalidDelivery, "Device");
 }
 
 /// The rule of precedence, written down anew: what the marks of one level come to.
@@ -243,9 +180,7 @@ fn is_on((annotation, source): Pair) -> bool {
 
 fn pairs() -> impl Iterator<Item = Pair> {
     let annotations = [None, Some("true"), Some("false"), Some("what")];
-    annotations
-        .into_iter()
-        .flat_map(|annotation| [None, Some(false), Some(true)].map(|source| (annotation, source)))
+    annotations.into_iter().flat_map(|annotation| [None, Some(false), Some(true)].map(|source| (annotation, source)))
 }
 
 fn marked(own: Pair, label: Option<&str>, namespace: Pair, lumigo: bool) -> Scenario {
@@ -278,11 +213,7 @@ fn every_combination_of_marks_follows_the_rule() {
                     let verdict = marked(own, label, namespace, lumigo).verdict();
                     let combination = format!("{own:?} {label:?} {namespace:?} {lumigo}: {verdict:#?}");
                     assert_eq!(verdict.delivery, expected, "{combination}");
-                    assert_eq!(
-                        matches!(verdict.decision("app"), Decision::On(_)),
-                        expected.is_some(),
-                        "{combination}"
-                    );
+                    assert_eq!(matches!(verdict.decision("app"), Decision::On(_)), expected.is_some(), "{combination}");
                 }
             }
         }

@@ -7,13 +7,7 @@ use crate::scenario::{deployment, workload};
 
 #[test]
 fn namespaces_of_the_system_and_ignored_ones_are_never_instrumented() {
-    for namespace in [
-        "kube-system",
-        "kube-public",
-        "kube-node-lease",
-        "epiphyte-system",
-        "quiet",
-    ] {
+    for namespace in ["kube-system", "kube-public", "kube-node-lease", "epiphyte-system", "quiet"] {
         deployment()
             .annotated("true")
             .with(|it| it.workload.namespace = namespace.into())
@@ -25,10 +19,7 @@ fn namespaces_of_the_system_and_ignored_ones_are_never_instrumented() {
 
 #[test]
 fn pods_for_windows_are_not_instrumented() {
-    deployment()
-        .annotated("true")
-        .with(|it| it.workload.pod.os = Some("linux".into()))
-        .is_on(Delivery::Device);
+    deployment().annotated("true").with(|it| it.workload.pod.os = Some("linux".into())).is_on(Delivery::Device);
     deployment()
         .annotated("true")
         .with(|it| it.workload.pod.os = Some("windows".into()))
@@ -39,9 +30,7 @@ fn pods_for_windows_are_not_instrumented() {
 #[test]
 fn pods_for_an_architecture_that_no_agent_serves_are_not_instrumented() {
     for (arch, served) in [("amd64", true), ("arm64", true), ("s390x", false)] {
-        let scenario = deployment()
-            .annotated("true")
-            .with(|it| it.workload.pod.arch = Some(arch.into()));
+        let scenario = deployment().annotated("true").with(|it| it.workload.pod.arch = Some(arch.into()));
         match served {
             true => scenario.is_on(Delivery::Device),
             false => scenario.is_because(Reason::PlatformNotServed, arch),
@@ -51,10 +40,7 @@ fn pods_for_an_architecture_that_no_agent_serves_are_not_instrumented() {
 
 #[test]
 fn what_is_being_deleted_or_owned_by_a_controller_is_left_as_it_is() {
-    deployment()
-        .annotated("true")
-        .with(|it| it.workload.deleting = true)
-        .is_kept(Reason::BeingDeleted);
+    deployment().annotated("true").with(|it| it.workload.deleting = true).is_kept(Reason::BeingDeleted);
     workload(WorkloadKind::ReplicaSet)
         .annotated("true")
         .with(|it| it.workload.controlled = true)
@@ -63,13 +49,7 @@ fn what_is_being_deleted_or_owned_by_a_controller_is_left_as_it_is() {
 
 #[test]
 fn uninstalling_turns_everything_off_whatever_else_is_true() {
-    let marked = || {
-        deployment()
-            .annotated("true")
-            .lumigo()
-            .injected("app")
-            .container("sidecar")
-    };
+    let marked = || deployment().annotated("true").lumigo().injected("app").container("sidecar");
     let scenarios = [
         marked(),
         marked().collectors(epiphyte_plan::Collectors::Missing { grace_over: false }),
@@ -78,10 +58,7 @@ fn uninstalling_turns_everything_off_whatever_else_is_true() {
         marked().with(|it| it.workload.deleting = true),
         marked().with(|it| it.workload.controlled = true),
         marked().lumigo_that(|lumigo| lumigo.active = false),
-        workload(WorkloadKind::Job)
-            .container("sidecar")
-            .lumigo()
-            .injected("app"),
+        workload(WorkloadKind::Job).container("sidecar").lumigo().injected("app"),
     ];
     for scenario in scenarios {
         scenario

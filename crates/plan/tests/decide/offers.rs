@@ -26,11 +26,7 @@ fn labelled(mut node: Node, key: &str, value: &str) -> Node {
 }
 
 fn tainted(mut node: Node, key: &str, effect: TaintEffect) -> Node {
-    node.taints.push(Taint {
-        key: key.into(),
-        value: "yes".into(),
-        effect,
-    });
+    node.taints.push(Taint { key: key.into(), value: "yes".into(), effect });
     node
 }
 
@@ -39,44 +35,24 @@ fn unready(node: Node) -> Node {
 }
 
 fn cordoned(node: Node) -> Node {
-    Node {
-        unschedulable: true,
-        ..node
-    }
+    Node { unschedulable: true, ..node }
 }
 
 fn requirement(key: &str, operator: Operator, values: &[&str]) -> Requirement {
-    Requirement {
-        key: key.into(),
-        operator,
-        values: values.iter().map(|value| (*value).into()).collect(),
-    }
+    Requirement { key: key.into(), operator, values: values.iter().map(|value| (*value).into()).collect() }
 }
 
 fn with_labels<const N: usize>(labels: [Requirement; N]) -> Term {
-    Term {
-        labels: labels.into(),
-        fields: Vec::new(),
-    }
+    Term { labels: labels.into(), fields: Vec::new() }
 }
 
 fn affinity<const N: usize>(terms: [Term; N]) -> Scheduling {
-    Scheduling {
-        terms: Some(terms.into()),
-        ..Scheduling::default()
-    }
+    Scheduling { terms: Some(terms.into()), ..Scheduling::default() }
 }
 
 fn tolerating(key: Option<&str>, value: Option<&str>, effect: Option<TaintEffect>) -> Scheduling {
-    let toleration = Toleration {
-        key: key.map(Into::into),
-        value: value.map(Into::into),
-        effect,
-    };
-    Scheduling {
-        tolerations: vec![toleration],
-        ..Scheduling::default()
-    }
+    let toleration = Toleration { key: key.map(Into::into), value: value.map(Into::into), effect };
+    Scheduling { tolerations: vec![toleration], ..Scheduling::default() }
 }
 
 #[track_caller]
@@ -86,23 +62,13 @@ fn is_offered(scenario: Scenario) {
 
 #[track_caller]
 fn is_not_offered(scenario: Scenario) {
-    scenario
-        .is_kept(Reason::NoNodeOffersDevice)
-        .is_because(Reason::NoNodeOffersDevice, JAVA);
+    scenario.is_kept(Reason::NoNodeOffersDevice).is_because(Reason::NoNodeOffersDevice, JAVA);
 }
 
 #[test]
 fn one_node_that_offers_the_device_is_enough_for_most_kinds() {
-    for kind in [
-        WorkloadKind::Deployment,
-        WorkloadKind::StatefulSet,
-        WorkloadKind::CronJob,
-    ] {
-        is_offered(
-            workload(kind)
-                .annotated("true")
-                .nodes([node("bare", &[]), offering("one")]),
-        );
+    for kind in [WorkloadKind::Deployment, WorkloadKind::StatefulSet, WorkloadKind::CronJob] {
+        is_offered(workload(kind).annotated("true").nodes([node("bare", &[]), offering("one")]));
     }
 }
 
@@ -123,12 +89,7 @@ fn an_offer_that_is_gone_removes_nothing() {
 
 #[test]
 fn a_bare_manifest_over_an_instrumented_one_adds_nothing_new() {
-    is_offered(
-        marked()
-            .with_device(JAVA)
-            .nodes([])
-            .updated(|workload| workload.pod = deployment().workload.pod),
-    );
+    is_offered(marked().with_device(JAVA).nodes([]).updated(|workload| workload.pod = deployment().workload.pod));
 }
 
 #[test]
@@ -156,11 +117,7 @@ fn a_daemon_set_runs_on_nodes_that_are_not_ready_or_cordoned_too() {
         unready(node("two", &[])),
         cordoned(node("two", &[])),
         tainted(node("two", &[]), "node.kubernetes.io/not-ready", TaintEffect::NoExecute),
-        tainted(
-            node("two", &[]),
-            "node.kubernetes.io/disk-pressure",
-            TaintEffect::NoSchedule,
-        ),
+        tainted(node("two", &[]), "node.kubernetes.io/disk-pressure", TaintEffect::NoSchedule),
     ] {
         is_not_offered(daemon_set().nodes([offering("one"), hindered]));
     }
@@ -168,24 +125,15 @@ fn a_daemon_set_runs_on_nodes_that_are_not_ready_or_cordoned_too() {
 
 #[test]
 fn a_daemon_set_does_not_need_the_device_where_it_does_not_run() {
-    is_offered(daemon_set().nodes([
-        offering("one"),
-        tainted(node("two", &[]), "gpu", TaintEffect::NoSchedule),
-    ]));
+    is_offered(daemon_set().nodes([offering("one"), tainted(node("two", &[]), "gpu", TaintEffect::NoSchedule)]));
     is_offered(
         daemon_set()
             .nodes([labelled(offering("one"), "disk", "ssd"), node("bare", &[])])
-            .scheduled(Scheduling {
-                selector: vec![("disk".into(), "ssd".into())],
-                ..Scheduling::default()
-            }),
+            .scheduled(Scheduling { selector: vec![("disk".into(), "ssd".into())], ..Scheduling::default() }),
     );
     is_not_offered(
         daemon_set()
-            .nodes([
-                offering("one"),
-                tainted(node("two", &[]), "gpu", TaintEffect::NoSchedule),
-            ])
+            .nodes([offering("one"), tainted(node("two", &[]), "gpu", TaintEffect::NoSchedule)])
             .scheduled(tolerating(Some("gpu"), None, None)),
     );
 }
@@ -197,36 +145,17 @@ fn every_label_of_the_node_selector_must_match() {
         ..Scheduling::default()
     };
     let ssd = || labelled(offering("one"), "disk", "ssd");
-    is_offered(
-        marked()
-            .nodes([labelled(ssd(), "zone", "a")])
-            .scheduled(scheduling.clone()),
-    );
-    is_not_offered(
-        marked()
-            .nodes([labelled(ssd(), "zone", "b")])
-            .scheduled(scheduling.clone()),
-    );
+    is_offered(marked().nodes([labelled(ssd(), "zone", "a")]).scheduled(scheduling.clone()));
+    is_not_offered(marked().nodes([labelled(ssd(), "zone", "b")]).scheduled(scheduling.clone()));
     is_not_offered(marked().nodes([ssd()]).scheduled(scheduling));
 }
 
 #[test]
 fn a_node_name_passes_the_scheduler_by() {
-    let bound = || Scheduling {
-        node_name: Some("one".into()),
-        ..Scheduling::default()
-    };
+    let bound = || Scheduling { node_name: Some("one".into()), ..Scheduling::default() };
     is_offered(marked().nodes([cordoned(offering("one"))]).scheduled(bound()));
-    is_offered(
-        marked()
-            .nodes([tainted(offering("one"), "gpu", TaintEffect::NoSchedule)])
-            .scheduled(bound()),
-    );
-    is_not_offered(
-        marked()
-            .nodes([tainted(offering("one"), "gpu", TaintEffect::NoExecute)])
-            .scheduled(bound()),
-    );
+    is_offered(marked().nodes([tainted(offering("one"), "gpu", TaintEffect::NoSchedule)]).scheduled(bound()));
+    is_not_offered(marked().nodes([tainted(offering("one"), "gpu", TaintEffect::NoExecute)]).scheduled(bound()));
     is_not_offered(marked().nodes([node("one", &[]), offering("two")]).scheduled(bound()));
 }
 
@@ -234,16 +163,8 @@ fn a_node_name_passes_the_scheduler_by() {
 fn terms_are_alternatives_and_all_requirements_of_a_term_must_hold() {
     let node = || labelled(labelled(offering("one"), "zone", "a"), "cpus", "16");
     let zone = |zone| requirement("zone", Operator::In, &[zone]);
-    is_offered(
-        marked()
-            .nodes([node()])
-            .scheduled(affinity([with_labels([zone("b")]), with_labels([zone("a")])])),
-    );
-    is_not_offered(
-        marked()
-            .nodes([node()])
-            .scheduled(affinity([with_labels([zone("a"), zone("b")])])),
-    );
+    is_offered(marked().nodes([node()]).scheduled(affinity([with_labels([zone("b")]), with_labels([zone("a")])])));
+    is_not_offered(marked().nodes([node()]).scheduled(affinity([with_labels([zone("a"), zone("b")])])));
 }
 
 #[test]
@@ -278,40 +199,19 @@ fn every_operator_of_a_requirement_is_understood() {
     ];
     for (key, operator, values, expected) in cases {
         let scheduling = affinity([with_labels([requirement(key, operator, values)])]);
-        let on = marked().nodes([node()]).scheduled(scheduling).verdict().containers[0]
-            .settled_by()
-            .reason;
+        let on = marked().nodes([node()]).scheduled(scheduling).verdict().containers[0].settled_by().reason;
         assert_eq!(on == Reason::Instrumented, expected, "{key} {operator:?} {values:?}");
     }
 }
 
 #[test]
 fn a_term_can_ask_for_a_node_by_name() {
-    let term = |key, operator| Term {
-        labels: Vec::new(),
-        fields: vec![requirement(key, operator, &["one"])],
-    };
+    let term = |key, operator| Term { labels: Vec::new(), fields: vec![requirement(key, operator, &["one"])] };
     let nodes = || [offering("one"), node("two", &[])];
-    is_offered(
-        marked()
-            .nodes(nodes())
-            .scheduled(affinity([term("metadata.name", Operator::In)])),
-    );
-    is_not_offered(
-        marked()
-            .nodes(nodes())
-            .scheduled(affinity([term("metadata.name", Operator::NotIn)])),
-    );
-    is_not_offered(
-        marked()
-            .nodes(nodes())
-            .scheduled(affinity([term("metadata.name", Operator::Exists)])),
-    );
-    is_not_offered(
-        marked()
-            .nodes(nodes())
-            .scheduled(affinity([term("metadata.uid", Operator::In)])),
-    );
+    is_offered(marked().nodes(nodes()).scheduled(affinity([term("metadata.name", Operator::In)])));
+    is_not_offered(marked().nodes(nodes()).scheduled(affinity([term("metadata.name", Operator::NotIn)])));
+    is_not_offered(marked().nodes(nodes()).scheduled(affinity([term("metadata.name", Operator::Exists)])));
+    is_not_offered(marked().nodes(nodes()).scheduled(affinity([term("metadata.uid", Operator::In)])));
 }
 
 #[test]

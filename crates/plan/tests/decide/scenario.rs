@@ -59,10 +59,7 @@ pub fn workload(kind: WorkloadKind) -> Scenario {
                 WorkloadKind::ReplicaSet => Replacement::Manual,
                 _ => Replacement::Rollout,
             },
-            pod: Pod {
-                containers: Box::new([container("app")]),
-                ..Pod::default()
-            },
+            pod: Pod { containers: Box::new([container("app")]), ..Pod::default() },
         },
         stored: Stored::Same,
         uninstalling: false,
@@ -73,10 +70,7 @@ pub fn workload(kind: WorkloadKind) -> Scenario {
         },
         namespace: NamespaceFact::default(),
         sources: Vec::new(),
-        details: Some(Details {
-            pending: false,
-            containers: Box::new([entry("app", "java")]),
-        }),
+        details: Some(Details { pending: false, containers: Box::new([entry("app", "java")]) }),
         collectors: Collectors::Ready,
         nodes: vec![node("one", &Device::ALL)],
     }
@@ -88,11 +82,7 @@ pub fn day(day: i64) -> Timestamp {
 }
 
 pub fn container(name: &str) -> Container {
-    Container {
-        name: name.into(),
-        image: format!("{name}:1").into(),
-        ..Container::default()
-    }
+    Container { name: name.into(), image: format!("{name}:1").into(), ..Container::default() }
 }
 
 pub fn entry(container: &str, language: &str) -> ContainerDetails {
@@ -107,12 +97,7 @@ pub fn entry(container: &str, language: &str) -> ContainerDetails {
 }
 
 pub fn node(name: &str, devices: &[Device]) -> Node {
-    Node {
-        name: name.into(),
-        ready: true,
-        devices: devices.iter().copied().collect::<DeviceSet>(),
-        ..Node::default()
-    }
+    Node { name: name.into(), ready: true, devices: devices.iter().copied().collect::<DeviceSet>(), ..Node::default() }
 }
 
 pub fn active_lumigo() -> LumigoFact {
@@ -131,28 +116,17 @@ pub fn active_lumigo() -> LumigoFact {
 }
 
 fn source(name: &str, disables: bool) -> SourceFact {
-    SourceFact {
-        name: name.into(),
-        disables,
-    }
+    SourceFact { name: name.into(), disables }
 }
 
 /// Makes a container look as the injector leaves it.
 pub fn inject(pod: &mut Pod, name: &str) {
     (pod.volume, pod.init_container) = (Part::Ours, Part::Ours);
-    let container = pod
-        .containers
-        .iter_mut()
-        .find(|container| &*container.name == name)
-        .unwrap();
+    let container = pod.containers.iter_mut().find(|container| &*container.name == name).unwrap();
     container.injected = true;
     container.variables = Variables::ALL;
-    container.preload = Preload {
-        source: PreloadSource::Literal,
-        ends_with_injector: true,
-        ends_with_device: false,
-        ours_alone: true,
-    };
+    container.preload =
+        Preload { source: PreloadSource::Literal, ends_with_injector: true, ends_with_device: false, ours_alone: true };
 }
 
 /// Marks.
@@ -254,10 +228,7 @@ impl Scenario {
 
     /// What was seen in the containers, in place of Java in `app`.
     pub fn detected<const N: usize>(mut self, entries: [ContainerDetails; N]) -> Self {
-        self.details = Some(Details {
-            pending: false,
-            containers: Box::new(entries),
-        });
+        self.details = Some(Details { pending: false, containers: Box::new(entries) });
         self
     }
 
@@ -334,16 +305,8 @@ impl Scenario {
     #[track_caller]
     pub fn container_is(&self, name: &str, decision: Decision, reason: Reason) -> &Self {
         let verdict = self.verdict();
-        let container = verdict
-            .containers
-            .iter()
-            .find(|container| &*container.name == name)
-            .unwrap();
-        assert_eq!(
-            (container.decision, container.settled_by().reason),
-            (decision, reason),
-            "{verdict:#?}"
-        );
+        let container = verdict.containers.iter().find(|container| &*container.name == name).unwrap();
+        assert_eq!((container.decision, container.settled_by().reason), (decision, reason), "{verdict:#?}");
         self
     }
 
@@ -373,11 +336,7 @@ impl Scenario {
     #[track_caller]
     pub fn stands(&self, gates: [GateState; 3]) -> &Self {
         let verdict = self.verdict();
-        assert_eq!(
-            [verdict.marked.state, verdict.detected.state, verdict.collectors.state],
-            gates,
-            "{verdict:#?}"
-        );
+        assert_eq!([verdict.marked.state, verdict.detected.state, verdict.collectors.state], gates, "{verdict:#?}");
         self
     }
 }

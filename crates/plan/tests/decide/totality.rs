@@ -40,11 +40,7 @@ fn word() -> impl Strategy<Value = Box<str>> + Clone {
 }
 
 fn container() -> impl Strategy<Value = Container> {
-    let resources = [
-        Device::Java.resource(),
-        Device::Go.resource(),
-        "instrumentation.odigos.io/of-tomorrow",
-    ];
+    let resources = [Device::Java.resource(), Device::Go.resource(), "instrumentation.odigos.io/of-tomorrow"];
     let sources = [
         PreloadSource::Unset,
         PreloadSource::Unset,
@@ -61,12 +57,7 @@ fn container() -> impl Strategy<Value = Container> {
             ours_alone,
         },
     );
-    let variables = select(vec![
-        Variables::default(),
-        Variables::default(),
-        Variables::TOKEN,
-        Variables::ALL,
-    ]);
+    let variables = select(vec![Variables::default(), Variables::default(), Variables::TOKEN, Variables::ALL]);
     let devices = proptest::sample::subsequence(resources.to_vec(), 0..=2);
     let mounts = (any::<bool>(), seldom(), seldom());
     (name(), image(), devices, preload, variables, mounts).prop_map(
@@ -103,80 +94,48 @@ fn scheduling() -> impl Strategy<Value = Scheduling> {
     let term = (requirements.clone(), requirements).prop_map(|(labels, fields)| Term { labels, fields });
     let toleration =
         (of(word()), of(word()), of(effect())).prop_map(|(key, value, effect)| Toleration { key, value, effect });
-    (
-        of(word()),
-        vec((word(), word()), 0..2),
-        of(vec(term, 0..3)),
-        vec(toleration, 0..2),
-    )
-        .prop_map(|(node_name, selector, terms, tolerations)| Scheduling {
-            node_name,
-            selector,
-            terms,
-            tolerations,
-        })
+    (of(word()), vec((word(), word()), 0..2), of(vec(term, 0..3)), vec(toleration, 0..2))
+        .prop_map(|(node_name, selector, terms, tolerations)| Scheduling { node_name, selector, terms, tolerations })
 }
 
 fn pod() -> impl Strategy<Value = Pod> {
     let part = || select(vec![Part::Absent, Part::Absent, Part::Ours, Part::Ours, Part::Foreign]);
     let os = weighted(0.2, select(vec!["linux", "windows"]));
     let arch = weighted(0.2, select(vec!["amd64", "riscv64"]));
-    (
-        vec(container(), 0..4),
-        part(),
-        part(),
-        weighted(0.3, scheduling()),
-        os,
-        arch,
-    )
-        .prop_map(|(containers, volume, init_container, scheduling, os, arch)| Pod {
+    (vec(container(), 0..4), part(), part(), weighted(0.3, scheduling()), os, arch).prop_map(
+        |(containers, volume, init_container, scheduling, os, arch)| Pod {
             containers: containers.into(),
             volume,
             init_container,
             scheduling: scheduling.map(Box::new),
             os: os.map(Box::from),
             arch: arch.map(Box::from),
-        })
+        },
+    )
 }
 
 fn any_workload() -> impl Strategy<Value = Workload> {
     let namespace = select(vec!["shop", "shop", "shop", "shop", "shop", "", "quiet", "kube-system"]);
-    let marks = (
-        mark(),
-        mark(),
-        weighted(0.3, select(vec!["device", "injector", "what"])),
-    );
+    let marks = (mark(), mark(), weighted(0.3, select(vec!["device", "injector", "what"])));
     let stored = of(0_i64..40);
-    (
-        select(&WorkloadKind::ALL[..]),
-        namespace,
-        marks,
-        stored,
-        seldom(),
-        seldom(),
-        pod(),
+    (select(&WorkloadKind::ALL[..]), namespace, marks, stored, seldom(), seldom(), pod()).prop_map(
+        |(kind, namespace, (annotation, label, delivery), created, deleting, controlled, pod)| Workload {
+            namespace: namespace.into(),
+            uid: if created.is_some() { "0001".into() } else { "".into() },
+            created: created.map(day),
+            deleting,
+            controlled,
+            annotation: annotation.as_deref().map(Into::into),
+            label: label.as_deref().map(Into::into),
+            delivery: delivery.map(Into::into),
+            pod,
+            ..workload(kind).workload
+        },
     )
-        .prop_map(
-            |(kind, namespace, (annotation, label, delivery), created, deleting, controlled, pod)| Workload {
-                namespace: namespace.into(),
-                uid: if created.is_some() { "0001".into() } else { "".into() },
-                created: created.map(day),
-                deleting,
-                controlled,
-                annotation: annotation.as_deref().map(Into::into),
-                label: label.as_deref().map(Into::into),
-                delivery: delivery.map(Into::into),
-                pod,
-                ..workload(kind).workload
-            },
-        )
 }
 
 fn sources() -> impl Strategy<Value = Vec<SourceFact>> {
-    vec(
-        (word(), seldom()).prop_map(|(name, disables)| SourceFact { name, disables }),
-        0..2,
-    )
+    vec((word(), seldom()).prop_map(|(name, disables)| SourceFact { name, disables }), 0..2)
 }
 
 fn namespace() -> impl Strategy<Value = NamespaceFact> {
@@ -210,10 +169,7 @@ fn details() -> impl Strategy<Value = Details> {
             preloads,
         },
     );
-    (seldom(), vec(entry, 0..5)).prop_map(|(pending, containers)| Details {
-        pending,
-        containers: containers.into(),
-    })
+    (seldom(), vec(entry, 0..5)).prop_map(|(pending, containers)| Details { pending, containers: containers.into() })
 }
 
 fn collectors() -> impl Strategy<Value = Collectors> {
@@ -251,33 +207,12 @@ fn scenario() -> impl Strategy<Value = Scenario> {
         any_workload().prop_map(|before| Stored::Before(Box::new(before)))
     ];
     let flags = (seldom(), any::<bool>());
-    (
-        any_workload(),
-        stored,
-        flags,
-        namespace(),
-        sources(),
-        weighted(0.8, details()),
-        collectors(),
-        vec(node(), 0..3),
-    )
-        .prop_map(
-            |(it, stored, (uninstalling, require_offer), namespace, sources, details, collectors, nodes)| {
-                let mut scenario = workload(it.kind);
-                scenario.settings.require_offer = require_offer;
-                Scenario {
-                    workload: it,
-                    stored,
-                    uninstalling,
-                    namespace,
-                    sources,
-                    details,
-                    collectors,
-                    nodes,
-                    ..scenario
-                }
-            },
-        )
+    (any_workload(), stored, flags, namespace(), sources(), weighted(0.8, details()), collectors(), vec(node(), 0..3))
+        .prop_map(|(it, stored, (uninstalling, require_offer), namespace, sources, details, collectors, nodes)| {
+            let mut scenario = workload(it.kind);
+            scenario.settings.require_offer = require_offer;
+            Scenario { workload: it, stored, uninstalling, namespace, sources, details, collectors, nodes, ..scenario }
+        })
 }
 
 proptest! {

@@ -75,11 +75,8 @@ impl Builder {
         let folder = supervisor.folder();
         let write = |name: &str, content: &str| write_private(&folder.join(name), content.as_bytes());
         let authority = Authority::generate()?;
-        let ports = Ports {
-            api_server: Port::reserve()?,
-            controller_manager: Port::reserve()?,
-            scheduler: Port::reserve()?,
-        };
+        let ports =
+            Ports { api_server: Port::reserve()?, controller_manager: Port::reserve()?, scheduler: Port::reserve()? };
 
         write(file::AUTHORITY, &authority.certificate())?;
         let server = authority.server()?;
@@ -96,23 +93,12 @@ impl Builder {
 
         let server = url(&ports.api_server);
         let user = |name: &str, groups: &[&str]| -> Result<_> {
-            Ok(kubeconfig::render(
-                &server,
-                &authority.certificate(),
-                name,
-                &authority.client(name, groups)?,
-            ))
+            Ok(kubeconfig::render(&server, &authority.certificate(), name, &authority.client(name, groups)?))
         };
         let admin = user(ADMIN, &["system:masters"])?;
         write(ADMIN_KUBECONFIG, &admin.to_string())?;
-        write(
-            file::CONTROLLER_MANAGER_KUBECONFIG,
-            &user("system:kube-controller-manager", &[])?.to_string(),
-        )?;
-        write(
-            file::SCHEDULER_KUBECONFIG,
-            &user("system:kube-scheduler", &[])?.to_string(),
-        )?;
+        write(file::CONTROLLER_MANAGER_KUBECONFIG, &user("system:kube-controller-manager", &[])?.to_string())?;
+        write(file::SCHEDULER_KUBECONFIG, &user("system:kube-scheduler", &[])?.to_string())?;
 
         let setup = Setup {
             programs: &programs,

@@ -130,10 +130,7 @@ impl Setup<'_> {
             "--service-account-issuer=https://kubernetes.default.svc.cluster.local".to_owned(),
             format!("--service-account-key-file={}", self.path(file::TOKEN_PUBLIC_KEY)),
             format!("--service-account-signing-key-file={}", self.path(file::TOKEN_KEY)),
-            format!(
-                "--kubelet-client-certificate={}",
-                self.path(file::KUBELET_CLIENT_CERTIFICATE)
-            ),
+            format!("--kubelet-client-certificate={}", self.path(file::KUBELET_CLIENT_CERTIFICATE)),
             format!("--kubelet-client-key={}", self.path(file::KUBELET_CLIENT_KEY)),
             "--kubelet-preferred-address-types=InternalIP".to_owned(),
             format!("--audit-policy-file={}", self.path(file::AUDIT_POLICY)),

@@ -27,11 +27,7 @@ impl ControlPlane {
         let mut env = self.environment();
         env.extend(variables.map(|(key, value)| format!("{}={}", key.display(), value.display())));
         let log = self.folder().join(format!("{name}.log"));
-        let start = Start {
-            argv: words.map(|word| word.display().to_string()).collect(),
-            env,
-            log: log.clone(),
-        };
+        let start = Start { argv: words.map(|word| word.display().to_string()).collect(), env, log: log.clone() };
         let id = self.supervisor.run(&start).await?;
         Ok(Guest { plane: self, id, log })
     }

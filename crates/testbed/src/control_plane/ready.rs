@@ -29,17 +29,11 @@ impl ControlPlane {
             Component::Etcd => {
                 let socket = etcd_socket(self.folder());
                 self.until(component, "etcd", async || {
-                    UnixStream::connect(&socket)
-                        .map(drop)
-                        .map_err(|error| error.to_string())
+                    UnixStream::connect(&socket).map(drop).map_err(|error| error.to_string())
                 })
                 .await?;
                 // The API server's own look at etcd is the one that counts.
-                if self.pid(Component::ApiServer).is_some() {
-                    self.healthy(Component::ApiServer).await
-                } else {
-                    Ok(())
-                }
+                if self.pid(Component::ApiServer).is_some() { self.healthy(Component::ApiServer).await } else { Ok(()) }
             }
             Component::ApiServer | Component::ControllerManager | Component::Scheduler => self.healthy(component).await,
         }
@@ -52,23 +46,11 @@ impl ControlPlane {
         let maps: Api<ConfigMap> = Api::all(self.client());
         let named = |name: &str| ListParams::default().fields(&format!("metadata.name={name}"));
         self.until(Component::ControllerManager, "a new cluster's namespaces", async || {
-            let accounts = accounts
-                .list(&named("default"))
-                .await
-                .map_err(|error| error.to_string())?;
-            let maps = maps
-                .list(&named("kube-root-ca.crt"))
-                .await
-                .map_err(|error| error.to_string())?;
-            let accounts: BTreeSet<_> = accounts
-                .iter()
-                .filter_map(|it| it.metadata.namespace.as_deref())
-                .collect();
+            let accounts = accounts.list(&named("default")).await.map_err(|error| error.to_string())?;
+            let maps = maps.list(&named("kube-root-ca.crt")).await.map_err(|error| error.to_string())?;
+            let accounts: BTreeSet<_> = accounts.iter().filter_map(|it| it.metadata.namespace.as_deref()).collect();
             let maps: BTreeSet<_> = maps.iter().filter_map(|it| it.metadata.namespace.as_deref()).collect();
-            match NAMESPACES
-                .iter()
-                .find(|name| !accounts.contains(*name) || !maps.contains(*name))
-            {
+            match NAMESPACES.iter().find(|name| !accounts.contains(*name) || !maps.contains(*name)) {
                 Some(name) => Err(format!("{name} is not complete")),
                 None => Ok(()),
             }
@@ -106,11 +88,7 @@ impl ControlPlane {
                 Err(_) => "no answer".to_owned(),
             };
             if Instant::now() >= deadline {
-                let timeout = Error::Timeout {
-                    what: what.to_owned(),
-                    within: self.deadline,
-                    last,
-                };
+                let timeout = Error::Timeout { what: what.to_owned(), within: self.deadline, last };
                 return Err(self.failed(component, format!("is not ready: {timeout}")));
             }
             tokio::time::sleep(LOOK_EVERY).await;
@@ -122,28 +100,12 @@ impl ControlPlane {
         let bytes = std::fs::read(&path).unwrap_or_default();
         let text = String::from_utf8_lossy(&bytes);
         let lines: Vec<&str> = text.lines().collect();
-        let log = lines
-            .iter()
-            .skip(lines.len().saturating_sub(SHOWN_LINES))
-            .copied()
-            .collect::<Vec<_>>()
-            .join("\n");
-        Error::Component {
-            component: component.program(),
-            problem,
-            path,
-            log,
-        }
+        let log = lines.iter().skip(lines.len().saturating_sub(SHOWN_LINES)).copied().collect::<Vec<_>>().join("\n");
+        Error::Component { component: component.program(), problem, path, log }
     }
 }
 
 async fn ask(client: &Client, path: &str) -> Result<(), String> {
-    let request = http::Request::get(path)
-        .body(Vec::new())
-        .map_err(|error| error.to_string())?;
-    client
-        .request_text(request)
-        .await
-        .map(drop)
-        .map_err(|error| error.to_string())
+    let request = http::Request::get(path).body(Vec::new()).map_err(|error| error.to_string())?;
+    client.request_text(request).await.map(drop).map_err(|error| error.to_string())
 }

@@ -110,10 +110,7 @@ impl GoProgram {
         command.args(["build", "-v", "-trimpath", "-ldflags", &self.ldflags, "-o"]);
         command.arg(folder.join(&self.output)).arg(&self.package);
         // No VCS stamp: the content is the key, not the commit.
-        command
-            .current_dir(&self.module_dir)
-            .env("CGO_ENABLED", "0")
-            .env("GOFLAGS", "-mod=readonly -buildvcs=false");
+        command.current_dir(&self.module_dir).env("CGO_ENABLED", "0").env("GOFLAGS", "-mod=readonly -buildvcs=false");
         self.run(command)?;
         for name in &self.links {
             let link = folder.join(name);
@@ -123,30 +120,13 @@ impl GoProgram {
     }
 
     fn run(&self, mut command: Command) -> Result<()> {
-        let go = |source| Error::Go {
-            module: self.module_dir.clone(),
-            source,
-        };
-        let hint = if self.hint.is_empty() {
-            String::new()
-        } else {
-            format!(" ({})", self.hint)
-        };
+        let go = |source| Error::Go { module: self.module_dir.clone(), source };
+        let hint = if self.hint.is_empty() { String::new() } else { format!(" ({})", self.hint) };
         let mut progress = Progress::start(format!("building {}{hint}", self.output));
-        let mut child = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .map_err(go)?;
+        let mut child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().map_err(go)?;
         let (mut packages, mut said) = (0, Vec::new());
-        for line in child
-            .stderr
-            .take()
-            .map(BufReader::new)
-            .into_iter()
-            .flat_map(BufRead::lines)
-        {
+        for line in child.stderr.take().map(BufReader::new).into_iter().flat_map(BufRead::lines) {
             let line = line.map_err(go)?;
             packages += 1;
             progress.at(&format!("{packages} packages, now {line}"));
@@ -158,17 +138,8 @@ impl GoProgram {
             return Ok(());
         }
         let output = said.split_off(said.len().saturating_sub(SHOWN_LINES)).join("\n");
-        let command = command
-            .get_args()
-            .map(|a| a.to_string_lossy())
-            .collect::<Vec<_>>()
-            .join(" ");
-        Err(Error::GoBuild {
-            module: self.module_dir.clone(),
-            command,
-            status: status.to_string(),
-            output,
-        })
+        let command = command.get_args().map(|a| a.to_string_lossy()).collect::<Vec<_>>().join(" ");
+        Err(Error::GoBuild { module: self.module_dir.clone(), command, status: status.to_string(), output })
     }
 
     /// A digest of everything that decides what comes out.
@@ -177,10 +148,7 @@ impl GoProgram {
             .arg("version")
             .current_dir(&self.module_dir)
             .output()
-            .map_err(|source| Error::Go {
-                module: self.module_dir.clone(),
-                source,
-            })?;
+            .map_err(|source| Error::Go { module: self.module_dir.clone(), source })?;
         let mut files = Vec::new();
         sources(&self.module_dir, &mut files)?;
         files.sort();
@@ -195,19 +163,10 @@ impl GoProgram {
         add(self.ldflags.as_bytes());
         add(self.links.join(" ").as_bytes());
         for file in files {
-            add(file
-                .strip_prefix(&self.module_dir)
-                .unwrap_or(&file)
-                .as_os_str()
-                .as_encoded_bytes());
+            add(file.strip_prefix(&self.module_dir).unwrap_or(&file).as_os_str().as_encoded_bytes());
             add(&fs::read(&file).map_err(Error::file("read", &file))?);
         }
-        Ok(digest
-            .finalize()
-            .iter()
-            .take(12)
-            .map(|byte| format!("{byte:02x}"))
-            .collect())
+        Ok(digest.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect())
     }
 }
 
@@ -272,11 +231,7 @@ mod tests {
     fn what_does_not_compile_says_why_and_leaves_no_entry() {
         let (module, cache) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         write(module.path(), "one");
-        fs::write(
-            module.path().join("broken.go"),
-            "package main\n\nvar x = undefinedName\n",
-        )
-        .unwrap();
+        fs::write(module.path().join("broken.go"), "package main\n\nvar x = undefinedName\n").unwrap();
         let program = GoProgram::new(module.path(), "hello");
         let error = program.build_in(cache.path()).unwrap_err().to_string();
         assert!(error.contains("undefinedName"), "{error}");

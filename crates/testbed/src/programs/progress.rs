@@ -33,12 +33,7 @@ impl Progress {
         if spinner.is_none() {
             line(&format!("{what} ..."));
         }
-        Self {
-            what,
-            started: now,
-            last_line: now,
-            spinner,
-        }
+        Self { what, started: now, last_line: now, spinner }
     }
 
     /// Says what the step is at now.
