@@ -7,11 +7,11 @@ use epiphyte_plan::{Container, Decision, Pod, Verdict};
 use json_patch::Patch;
 use serde_json::Value;
 
+use crate::bare::{self, Template};
 use crate::editor::Editor;
 use crate::graft::{Shared, instruments};
-use crate::restore::{CARRIER, bare_template};
 use crate::wish::{Before, Wish, bare_view, carry_out, unless_refused};
-use crate::{Operation, Rendering, Unreadable, normal_form, operate, pod, read};
+use crate::{Operation, Rendering, Unreadable, operate, pod, read};
 
 /// Brings a workload to its verdict while it is created (`old` is `None`) or updated.
 ///
@@ -32,10 +32,7 @@ pub fn admit(
         return operate(kind, new, verdict, rendering);
     };
     let (before, after) = (read(kind, old)?.pod, read(kind, new)?.pod);
-    let before = Before {
-        object: old,
-        view: &before,
-    };
+    let before = Before { object: old, view: &before };
     let is_same = before.has_ours() && before.has_the_same_bare_template(kind, new, &after);
     let has_been = |container: &Container, instrument| {
         let then = before.view.container(&container.name);
@@ -62,12 +59,9 @@ pub fn admit(
                 unless_refused(Wish::Anew(instrument), [instrument], (&bare, container), &mut refused)
             }
             (Decision::Keep, Some((view, manifest))) if is_same && view.is_ours() => Wish::AsBefore(view, manifest),
-            (Decision::Keep, Some((view, manifest))) if view.is_ours() => unless_refused(
-                Wish::AsBefore(view, manifest),
-                instruments(view),
-                (&bare, container),
-                &mut refused,
-            ),
+            (Decision::Keep, Some((view, manifest))) if view.is_ours() => {
+                unless_refused(Wish::AsBefore(view, manifest), instruments(view), (&bare, container), &mut refused)
+            }
             (Decision::Keep | Decision::Off, _) => Wish::Bare,
         });
     }
@@ -82,17 +76,8 @@ pub fn admit(
 
 impl<'a> Before<'a> {
     fn container(&self, kind: WorkloadKind, name: &str) -> Option<(&'a Container, &'a Value)> {
-        let position = self
-            .view
-            .containers
-            .iter()
-            .position(|container| &*container.name == name)?;
-        let manifest = self
-            .object
-            .pointer(kind.template_pointer())?
-            .get("spec")?
-            .get("containers")?
-            .get(position)?;
+        let position = self.view.containers.iter().position(|container| &*container.name == name)?;
+        let manifest = self.object.pointer(kind.template_pointer())?.get("spec")?.get("containers")?.get(position)?;
         Some((self.view.containers.get(position)?, manifest))
     }
 
@@ -115,16 +100,9 @@ impl<'a> Before<'a> {
     }
 
     fn has_the_same_bare_template(&self, kind: WorkloadKind, new: &Value, after: &Pod) -> bool {
-        let template = kind.template_pointer();
-        if self.object.pointer(template) == new.pointer(template) {
-            return true;
-        }
-        let [before, after] = [(self.object, self.view), (new, after)].map(|(object, view)| {
-            let mut bare = bare_template(kind, object, view);
-            normal_form(CARRIER, &mut bare);
-            bare
-        });
-        before == after
+        let then = Template { value: self.object.pointer(kind.template_pointer()), view: self.view };
+        let now = Template { value: new.pointer(kind.template_pointer()), view: after };
+        bare::is_same(then, now)
     }
 }
 
@@ -135,11 +113,7 @@ fn take_over(kind: WorkloadKind, new: &mut Value, before: &Before<'_>) -> Patch 
     if let Some(old) = before.object.pointer(template.as_str()) {
         editor.turn_into(&template, old);
     }
-    let labels = Shared {
-        volume: None,
-        init_container: None,
-        ..Shared::taken(kind, before.view, before.object)
-    };
+    let labels = Shared { volume: None, init_container: None, ..Shared::taken(kind, before.view, before.object) };
     pod::set(&mut editor, kind, &labels);
     editor.into_patch()
 }

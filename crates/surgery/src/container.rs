@@ -28,10 +28,7 @@ fn devices(editor: &mut Editor<'_>, path: &Pointer, view: &Container, graft: &Gr
         return;
     }
     let wanted = |name: &str| graft.devices.iter().any(|device| &**device == name);
-    let unwanted = ours(editor, &limits)
-        .filter(|name| !wanted(name))
-        .cloned()
-        .collect::<Vec<_>>();
+    let unwanted = ours(editor, &limits).filter(|name| !wanted(name)).cloned().collect::<Vec<_>>();
     editor.remove_members(&limits, &unwanted);
     let unwanted = ours(editor, &requests).cloned().collect::<Vec<_>>();
     editor.remove_members(&requests, &unwanted);
@@ -39,20 +36,11 @@ fn devices(editor: &mut Editor<'_>, path: &Pointer, view: &Container, graft: &Gr
 
 /// The members of a map of resources that are under our prefix.
 fn ours<'e>(editor: &'e Editor<'_>, path: &Pointer) -> impl Iterator<Item = &'e String> {
-    editor
-        .map(path)
-        .into_iter()
-        .flatten()
-        .map(|(name, _)| name)
-        .filter(|name| name.starts_with(names::DEVICE_PREFIX))
+    editor.map(path).into_iter().flatten().map(|(name, _)| name).filter(|name| name.starts_with(names::DEVICE_PREFIX))
 }
 
 fn mounts(editor: &mut Editor<'_>, path: &Pointer, view: &Container, graft: &Graft) {
-    let there = if view.injected {
-        named(editor.list(path), names::INJECTOR_NAME)
-    } else {
-        Vec::new()
-    };
+    let there = if view.injected { named(editor.list(path), names::INJECTOR_NAME) } else { Vec::new() };
     match (&graft.mount, there.split_first()) {
         (Some(mount), Some((first, rest))) => {
             editor.remove_items(path, rest);

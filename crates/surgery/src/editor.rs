@@ -15,10 +15,7 @@ pub(crate) struct Editor<'a> {
 
 impl<'a> Editor<'a> {
     pub(crate) fn new(object: &'a mut Value) -> Self {
-        Self {
-            object,
-            operations: Vec::new(),
-        }
+        Self { object, operations: Vec::new() }
     }
 
     pub(crate) fn into_patch(self) -> Patch {
@@ -69,10 +66,7 @@ impl<'a> Editor<'a> {
             return self.set(list.to_buf(), Value::Array(items));
         }
         for value in items {
-            self.apply(PatchOperation::Add(AddOperation {
-                path: list.with_trailing_token("-"),
-                value,
-            }));
+            self.apply(PatchOperation::Add(AddOperation { path: list.with_trailing_token("-"), value }));
         }
     }
 
@@ -110,10 +104,7 @@ impl<'a> Editor<'a> {
 
     /// Makes a part of the object equal to another value, step by step.
     pub(crate) fn turn_into(&mut self, path: &Pointer, wanted: &Value) {
-        let difference = self
-            .get(path)
-            .map(|there| json_patch::diff(there, wanted))
-            .unwrap_or_default();
+        let difference = self.get(path).map(|there| json_patch::diff(there, wanted)).unwrap_or_default();
         for operation in difference.0 {
             let path = path.concat(operation.path());
             match operation {
@@ -180,9 +171,7 @@ fn apply(object: &mut Value, operation: &PatchOperation) -> Option<()> {
 
 /// Path to something below another.
 pub(crate) fn below<'t>(path: &Pointer, tokens: impl IntoIterator<Item = &'t str>) -> PointerBuf {
-    tokens
-        .into_iter()
-        .fold(path.to_buf(), |path, token| path.with_trailing_token(token))
+    tokens.into_iter().fold(path.to_buf(), |path, token| path.with_trailing_token(token))
 }
 
 /// The name of an item of a list.
@@ -199,9 +188,9 @@ pub(crate) fn named(items: &[Value], name: &str) -> Vec<usize> {
 /// Whether everything wanted is there already. Maps may have more members than wanted: the API server fills in defaults.
 pub(crate) fn contains(there: &Value, wanted: &Value) -> bool {
     match (there, wanted) {
-        (Value::Object(there), Value::Object(wanted)) => wanted
-            .iter()
-            .all(|(member, wanted)| there.get(member).is_some_and(|there| contains(there, wanted))),
+        (Value::Object(there), Value::Object(wanted)) => {
+            wanted.iter().all(|(member, wanted)| there.get(member).is_some_and(|there| contains(there, wanted)))
+        }
         (Value::Array(there), Value::Array(wanted)) => {
             there.len() == wanted.len() && there.iter().zip(wanted).all(|(there, wanted)| contains(there, wanted))
         }

@@ -12,21 +12,11 @@ use crate::rendering::variable;
 /// Brings the list of variables from what it has of ours to what the graft says; all others stay as and where they are.
 pub(crate) fn set(editor: &mut Editor<'_>, path: &Pointer, view: &Container, graft: &Graft) {
     let env = editor.list(path);
-    let mut plan = Plan {
-        path,
-        replaced: Vec::new(),
-        removed: Vec::new(),
-        added: Vec::new(),
-    };
+    let mut plan = Plan { path, replaced: Vec::new(), removed: Vec::new(), added: Vec::new() };
     plan.preload(env, view, graft);
     plan.variables(env, view, graft);
 
-    let Plan {
-        replaced,
-        mut removed,
-        added,
-        ..
-    } = plan;
+    let Plan { replaced, mut removed, added, .. } = plan;
     removed.sort_unstable();
     for (path, value) in replaced {
         editor.set(path, value);
@@ -86,8 +76,7 @@ impl Plan<'_> {
                 Some(position) => {
                     let wanted = missing.remove(position);
                     if wanted != entry {
-                        self.replaced
-                            .push((self.path.with_trailing_token(index), wanted.clone()));
+                        self.replaced.push((self.path.with_trailing_token(index), wanted.clone()));
                     }
                 }
                 None => self.removed.push(index),
@@ -98,24 +87,21 @@ impl Plan<'_> {
 }
 
 /// The libraries that stand in the container's `LD_PRELOAD` because of us.
-fn own_libraries(view: &Container) -> Vec<&'static str> {
+pub(crate) fn own_libraries(view: &Container) -> Vec<&'static str> {
     let injector = view.injected.then_some(names::INJECTOR_PRELOAD);
     let device = (!view.devices.is_empty()).then_some(names::DEVICE_PRELOAD);
     injector.into_iter().chain(device).collect()
 }
 
 /// The value of a variable, if it is `LD_PRELOAD` and a literal. The API server omits an empty value.
-fn literal_preload(entry: &Value) -> Option<&str> {
+pub(crate) fn literal_preload(entry: &Value) -> Option<&str> {
     let is_literal = name_of(entry) == Some(names::LD_PRELOAD) && entry.get("valueFrom").is_none_or(Value::is_null);
     is_literal.then(|| entry.get("value").and_then(Value::as_str).unwrap_or_default())
 }
 
 /// A list of libraries without ours; `None` if there was nothing else. Others may have added theirs after ours, so ours is
 /// looked for everywhere.
-fn without(value: &str, libraries: &[&str]) -> Option<String> {
-    let kept: Vec<&str> = value
-        .split(':')
-        .filter(|library| !libraries.contains(library))
-        .collect();
+pub(crate) fn without(value: &str, libraries: &[&str]) -> Option<String> {
+    let kept: Vec<&str> = value.split(':').filter(|library| !libraries.contains(library)).collect();
     (!kept.is_empty()).then(|| kept.join(":"))
 }

@@ -63,22 +63,12 @@ pub fn decisions() -> impl Strategy<Value = Vec<Decision>> {
 
 /// A verdict with the given decisions about the containers of an object, in order, and the last for all that follow.
 pub fn verdict(sample: &Sample, decisions: &[Decision]) -> Verdict {
-    let gate = Gate {
-        state: GateState::Unasked,
-        finding: Reason::NotMarked.into(),
-    };
-    let containers = sample
-        .containers()
-        .enumerate()
-        .map(|(index, container)| ContainerVerdict {
-            name: container.get("name").and_then(Value::as_str).unwrap_or_default().into(),
-            decision: decisions
-                .get(index)
-                .or(decisions.last())
-                .copied()
-                .unwrap_or(Decision::Off),
-            findings: Vec::new(),
-        });
+    let gate = Gate { state: GateState::Unasked, finding: Reason::NotMarked.into() };
+    let containers = sample.containers().enumerate().map(|(index, container)| ContainerVerdict {
+        name: container.get("name").and_then(Value::as_str).unwrap_or_default().into(),
+        decision: decisions.get(index).or(decisions.last()).copied().unwrap_or(Decision::Off),
+        findings: Vec::new(),
+    });
     Verdict {
         delivery: None,
         findings: Vec::new(),
@@ -92,10 +82,7 @@ pub fn verdict(sample: &Sample, decisions: &[Decision]) -> Verdict {
 /// What an operator of the given version would write.
 pub fn rendering(version: &str) -> Rendering {
     let proxy = "http://epiphyte-telemetry-proxy.lumigo-system.svc.cluster.local:4318";
-    let token = TokenRef {
-        name: "lumigo-credentials".into(),
-        key: "token".into(),
-    };
+    let token = TokenRef { name: "lumigo-credentials".into(), key: "token".into() };
     Rendering {
         version_label: names::auto_trace_version(version),
         agents_image: format!("epiphyte/agents:{version}"),
@@ -111,18 +98,12 @@ pub fn rendering(version: &str) -> Rendering {
 impl Sample {
     /// The pod template.
     pub fn template(&self) -> &Value {
-        self.object
-            .pointer(self.kind.template_pointer())
-            .unwrap_or(&Value::Null)
+        self.object.pointer(self.kind.template_pointer()).unwrap_or(&Value::Null)
     }
 
     /// The regular containers of the pod template.
     pub fn containers(&self) -> impl Iterator<Item = &Value> {
-        self.template()
-            .pointer("/spec/containers")
-            .and_then(Value::as_array)
-            .into_iter()
-            .flatten()
+        self.template().pointer("/spec/containers").and_then(Value::as_array).into_iter().flatten()
     }
 
     /// The specification of the pod template, for changes.

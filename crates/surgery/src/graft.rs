@@ -40,11 +40,7 @@ impl Graft {
         match instrument {
             Instrument::Device(device) => Self {
                 devices: vec![device.resource().into()],
-                preloading: if device.preloads() {
-                    Preloading::ByPlugin
-                } else {
-                    Preloading::None
-                },
+                preloading: if device.preloads() { Preloading::ByPlugin } else { Preloading::None },
                 variables: rendering.device_variables(),
                 mount: None,
             },
@@ -111,30 +107,19 @@ pub(crate) struct Shared {
 impl Shared {
     /// What injected containers need, made anew for an object.
     pub(crate) fn rendered(kind: WorkloadKind, object: &Value, rendering: &Rendering) -> Self {
-        let pod = object
-            .pointer(kind.template_pointer())
-            .and_then(|template| template.get("spec"));
+        let pod = object.pointer(kind.template_pointer()).and_then(|template| template.get("spec"));
         Self {
             volume: Some(rendering::volume()),
             init_container: Some(rendering.init_container(pod.unwrap_or(&Value::Null))),
-            labels: label_paths(kind)
-                .map(|path| (path, rendering.version_label.clone()))
-                .into(),
+            labels: label_paths(kind).map(|path| (path, rendering.version_label.clone())).into(),
         }
     }
 
     /// What an older state of the object has for its injected containers.
     pub(crate) fn taken(kind: WorkloadKind, view: &Pod, object: &Value) -> Self {
         let find = |list: &str| {
-            let items = object
-                .pointer(kind.template_pointer())?
-                .get("spec")?
-                .get(list)?
-                .as_array()?;
-            items
-                .iter()
-                .find(|item| name_of(item) == Some(names::INJECTOR_NAME))
-                .cloned()
+            let items = object.pointer(kind.template_pointer())?.get("spec")?.get(list)?.as_array()?;
+            items.iter().find(|item| name_of(item) == Some(names::INJECTOR_NAME)).cloned()
         };
         let version = |path: PointerBuf| {
             let version = version_label(object.pointer(path.as_str()))?.to_owned();
@@ -152,15 +137,10 @@ impl Shared {
 pub(crate) fn label_paths(kind: WorkloadKind) -> [PointerBuf; 2] {
     let template = kind.template_pointer().split('/').skip(1);
     let label = ["metadata", "labels", names::AUTO_TRACE_LABEL];
-    [
-        PointerBuf::from_tokens(label),
-        PointerBuf::from_tokens(template.chain(label)),
-    ]
+    [PointerBuf::from_tokens(label), PointerBuf::from_tokens(template.chain(label))]
 }
 
 /// The value of a label `lumigo.auto-trace`, if we wrote it.
 pub(crate) fn version_label(value: Option<&Value>) -> Option<&str> {
-    value
-        .and_then(Value::as_str)
-        .filter(|value| value.starts_with(names::AUTO_TRACE_VERSION_PREFIX))
+    value.and_then(Value::as_str).filter(|value| value.starts_with(names::AUTO_TRACE_VERSION_PREFIX))
 }

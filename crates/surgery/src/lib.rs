@@ -7,6 +7,7 @@
 //! and says so in [`Operation::refused`].
 
 mod admit;
+mod bare;
 mod container;
 mod editor;
 mod environment;

@@ -45,11 +45,8 @@ pub fn operate(
         Decision::On(instrument) => view.instrument(container) != Some(instrument),
         Decision::Off | Decision::Keep => false,
     };
-    let bare = if view.containers.iter().any(is_to_change) {
-        bare_view(kind, object, view)?
-    } else {
-        Cow::Borrowed(view)
-    };
+    let bare =
+        if view.containers.iter().any(is_to_change) { bare_view(kind, object, view)? } else { Cow::Borrowed(view) };
 
     let mut refused = Vec::new();
     let mut wishes = Vec::with_capacity(view.containers.len());

@@ -60,7 +60,5 @@ pub(crate) fn remove(editor: &mut Editor<'_>, kind: WorkloadKind, view: &Pod) {
 pub(crate) fn has_shared(kind: WorkloadKind, view: &Pod, object: &Value) -> bool {
     view.volume == Part::Ours
         || view.init_container == Part::Ours
-        || label_paths(kind)
-            .iter()
-            .any(|path| version_label(object.pointer(path.as_str())).is_some())
+        || label_paths(kind).iter().any(|path| version_label(object.pointer(path.as_str())).is_some())
 }

@@ -4,7 +4,7 @@ use epiphyte_api::names;
 use epiphyte_plan::TokenRef;
 use serde_json::{Value, json};
 
-/// User and group of the init container where the pod has no `fsGroup`.
+/// User of the init container where the pod has no `fsGroup`.
 const USER: i64 = 1234;
 
 /// What is written into a template besides what the verdict says. It comes from the settings and the namespace's Lumigo,
@@ -51,7 +51,7 @@ impl Rendering {
     pub(crate) fn init_container(&self, pod: &Value) -> Value {
         // Enough to copy the agents in a moment, and below what an application asks for: a pod's request is the larger of
         // its init containers' and its containers', so this one costs no room on a node.
-        let resources = json!({ "cpu": "100m", "memory": "64Mi" });
+        let resources = json!({ "cpu": "50m", "memory": "64Mi" });
         json!({
             "name": names::INJECTOR_NAME,
             "image": self.agents_image,
@@ -86,10 +86,7 @@ fn token(token: &TokenRef) -> Value {
 
 /// What the restricted Pod Security Standard asks for, and no less than the rest of the pod has.
 fn security_context(pod: &Value) -> Value {
-    let others = ["containers", "initContainers"]
-        .into_iter()
-        .filter_map(|list| pod.get(list)?.as_array())
-        .flatten();
+    let others = ["containers", "initContainers"].into_iter().filter_map(|list| pod.get(list)?.as_array()).flatten();
     let must_not_be_root = std::iter::once(pod)
         .chain(others.filter(|container| crate::editor::name_of(container) != Some(names::INJECTOR_NAME)))
         .any(|part| part.pointer("/securityContext/runAsNonRoot") == Some(&Value::Bool(true)));
@@ -99,7 +96,6 @@ fn security_context(pod: &Value) -> Value {
         "allowPrivilegeEscalation": false,
         "capabilities": { "drop": ["ALL"] },
         "readOnlyRootFilesystem": true,
-        "runAsGroup": user,
         "runAsUser": user,
         "seccompProfile": { "type": "RuntimeDefault" },
     });

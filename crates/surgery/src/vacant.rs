@@ -22,10 +22,7 @@ pub fn normal_form(kind: WorkloadKind, object: &mut Value) {
     if let Some(metadata) = member(object.as_object_mut(), "metadata") {
         sweep_labels(metadata);
     }
-    let Some(template) = object
-        .pointer_mut(kind.template_pointer())
-        .and_then(Value::as_object_mut)
-    else {
+    let Some(template) = object.pointer_mut(kind.template_pointer()).and_then(Value::as_object_mut) else {
         return;
     };
     if let Some(metadata) = member(Some(template), "metadata") {
@@ -42,10 +39,7 @@ pub fn normal_form(kind: WorkloadKind, object: &mut Value) {
         }
         sweep(container, &["resources", "env", "volumeMounts"]);
         for variable in items(container, "env") {
-            if variable
-                .get("value")
-                .is_some_and(|value| value.is_null() || value == "")
-            {
+            if variable.get("value").is_some_and(|value| value.is_null() || value == "") {
                 variable.remove("value");
             }
         }
@@ -72,9 +66,5 @@ fn member<'a>(map: Option<&'a mut Map<String, Value>>, name: &str) -> Option<&'a
 }
 
 fn items<'a>(map: &'a mut Map<String, Value>, list: &str) -> impl Iterator<Item = &'a mut Map<String, Value>> {
-    map.get_mut(list)
-        .and_then(Value::as_array_mut)
-        .into_iter()
-        .flatten()
-        .filter_map(Value::as_object_mut)
+    map.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten().filter_map(Value::as_object_mut)
 }

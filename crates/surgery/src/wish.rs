@@ -46,15 +46,9 @@ pub(crate) enum SharedWish {
 impl SharedWish {
     pub(crate) fn of(view: &Pod, wishes: &[Wish<'_>]) -> Self {
         let stays_injected = |(view, wish): (&Container, &Wish<'_>)| matches!(wish, Wish::Leave) && view.injected;
-        if wishes
-            .iter()
-            .any(|wish| matches!(wish, Wish::Anew(Instrument::Injector)))
-        {
+        if wishes.iter().any(|wish| matches!(wish, Wish::Anew(Instrument::Injector))) {
             Self::Anew
-        } else if wishes
-            .iter()
-            .any(|wish| matches!(wish, Wish::AsBefore(then, _) if then.injected))
-        {
+        } else if wishes.iter().any(|wish| matches!(wish, Wish::AsBefore(then, _) if then.injected)) {
             Self::AsBefore
         } else if wishes.iter().all(|wish| matches!(wish, Wish::Leave))
             || view.containers.iter().zip(wishes).any(stays_injected)
@@ -84,16 +78,10 @@ pub(crate) fn unless_refused<'a>(
     refused: &mut Vec<Refusal>,
 ) -> Wish<'a> {
     let (pod, container) = bare;
-    match instruments
-        .into_iter()
-        .find_map(|instrument| obstacle(pod, container, instrument))
-    {
+    match instruments.into_iter().find_map(|instrument| obstacle(pod, container, instrument)) {
         None => wish,
         Some(reason) => {
-            refused.push(Refusal {
-                container: container.name.clone(),
-                reason,
-            });
+            refused.push(Refusal { container: container.name.clone(), reason });
             Wish::Bare
         }
     }

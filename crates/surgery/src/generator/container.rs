@@ -53,19 +53,10 @@ fn preload() -> impl Strategy<Value = Value> {
         1 => Just(literal(String::new())),
         1 => Just(json!({ "name": names::LD_PRELOAD })),
     ];
-    let with_ours = one_of(
-        [names::INJECTOR_PRELOAD, names::DEVICE_PRELOAD]
-            .into_iter()
-            .flat_map(|ours| {
-                [
-                    ours.to_owned(),
-                    format!("/usr/lib/a.so:{ours}"),
-                    format!("{ours}:/usr/lib/a.so"),
-                    format!("/x{ours}"),
-                ]
-                .map(literal)
-            }),
-    );
+    let with_ours = one_of([names::INJECTOR_PRELOAD, names::DEVICE_PRELOAD].into_iter().flat_map(|ours| {
+        [ours.to_owned(), format!("/usr/lib/a.so:{ours}"), format!("{ours}:/usr/lib/a.so"), format!("/x{ours}")]
+            .map(literal)
+    }));
     let reference = json!({ "configMapKeyRef": { "name": "settings", "key": "preload", "optional": true } });
     let reference = Just(json!({ "name": names::LD_PRELOAD, "valueFrom": reference }));
     prop_oneof![6 => theirs, 1 => with_ours, 1 => reference]
@@ -104,14 +95,7 @@ fn resources(scope: Scope) -> BoxedStrategy<Option<Value>> {
 /// Mounts at distinct paths, of volumes that [`super::template`] makes.
 fn mounts(scope: Scope) -> BoxedStrategy<Option<Value>> {
     let harmless = ["/data", "/optional", "/opt/lumigo-data", "/"];
-    let in_the_way = [
-        "/opt",
-        "/opt/lumigo",
-        "/opt/lumigo/x",
-        "/var/odigos",
-        "/var/odigos/y",
-        "/var",
-    ];
+    let in_the_way = ["/opt", "/opt/lumigo", "/opt/lumigo/x", "/var/odigos", "/var/odigos/y", "/var"];
     let data = |path: &'static str| json!({ "name": "data", "mountPath": path });
     let injector = |path: &str| json!({ "name": names::INJECTOR_NAME, "mountPath": path });
     let some = |pool: Vec<Value>, most: usize| subsequence(pool, 1..=most).prop_map(|mounts| Some(mounts.into()));

@@ -29,13 +29,7 @@ enum Loss {
 }
 
 pub(super) fn history(scope: Scope) -> impl Strategy<Value = History> {
-    let mut losses = vec![
-        Loss::Mount,
-        Loss::Preload,
-        Loss::Limits,
-        Loss::InitContainer,
-        Loss::Labels,
-    ];
+    let mut losses = vec![Loss::Mount, Loss::Preload, Loss::Limits, Loss::InitContainer, Loss::Labels];
     losses.extend((0..names::INJECTOR_VARIABLES.len()).map(Loss::Variable));
     if scope == Scope::Anything {
         losses.push(Loss::Volume);
@@ -72,31 +66,20 @@ fn lose(sample: &mut Sample, loss: Loss) {
             drop_named(pod.pointer_mut("/containers/0"), "env", name);
         }
         Loss::Limits => {
-            if let Some(resources) = pod
-                .pointer_mut("/containers/0/resources")
-                .and_then(Value::as_object_mut)
-            {
+            if let Some(resources) = pod.pointer_mut("/containers/0/resources").and_then(Value::as_object_mut) {
                 resources.remove("limits");
                 resources.remove("requests");
             }
         }
         Loss::Labels => {
-            let labels = sample
-                .object
-                .pointer_mut("/metadata/labels")
-                .and_then(Value::as_object_mut);
-            labels
-                .into_iter()
-                .for_each(|labels| drop(labels.remove(names::AUTO_TRACE_LABEL)));
+            let labels = sample.object.pointer_mut("/metadata/labels").and_then(Value::as_object_mut);
+            labels.into_iter().for_each(|labels| drop(labels.remove(names::AUTO_TRACE_LABEL)));
         }
     }
 }
 
 fn drop_named(parent: Option<&mut Value>, list: &str, name: &str) {
-    if let Some(items) = parent
-        .and_then(|parent| parent.get_mut(list))
-        .and_then(Value::as_array_mut)
-    {
+    if let Some(items) = parent.and_then(|parent| parent.get_mut(list)).and_then(Value::as_array_mut) {
         items.retain(|item| item.get("name").is_none_or(|there| there != name));
     }
 }

@@ -18,40 +18,32 @@ pub(super) fn workload(scope: Scope) -> impl Strategy<Value = Sample> {
             1 => perhaps([json!("true"), json!("False"), json!("mine"), json!("lumigo-operator.v69")]),
         ]
     };
-    (
-        select(WorkloadKind::ALL.to_vec()),
-        pod(scope),
-        label(),
-        label(),
-        metadata(scope),
-        metadata(scope),
+    (select(WorkloadKind::ALL.to_vec()), pod(scope), label(), label(), metadata(scope), metadata(scope)).prop_map(
+        move |(kind, pod, label, template_label, mut metadata, mut template_metadata)| {
+            put(&mut metadata, "name", Some("checkout".into()));
+            put(&mut metadata, "namespace", Some("default".into()));
+            if let Some(label) = label {
+                put(&mut metadata, "labels", Some(json!({ names::AUTO_TRACE_LABEL: label })));
+            }
+            // Jobs select by a label of their own making and need none.
+            if !matches!(kind, WorkloadKind::Job | WorkloadKind::CronJob) {
+                put(&mut template_metadata, "labels", Some(json!({ "app": "checkout" })));
+            }
+            if let Some(label) = template_label {
+                let mut labels = template_metadata.get("labels").cloned().unwrap_or_else(|| json!({}));
+                put(&mut labels, names::AUTO_TRACE_LABEL, Some(label));
+                put(&mut template_metadata, "labels", Some(labels));
+            }
+            let template = json!({ "metadata": template_metadata, "spec": pod });
+            let object = json!({
+                "apiVersion": kind.api_version(),
+                "kind": kind.as_str(),
+                "metadata": metadata,
+                "spec": spec(kind, template),
+            });
+            Sample { kind, object }
+        },
     )
-        .prop_map(
-            move |(kind, pod, label, template_label, mut metadata, mut template_metadata)| {
-                put(&mut metadata, "name", Some("checkout".into()));
-                put(&mut metadata, "namespace", Some("default".into()));
-                if let Some(label) = label {
-                    put(&mut metadata, "labels", Some(json!({ names::AUTO_TRACE_LABEL: label })));
-                }
-                // Jobs select by a label of their own making and need none.
-                if !matches!(kind, WorkloadKind::Job | WorkloadKind::CronJob) {
-                    put(&mut template_metadata, "labels", Some(json!({ "app": "checkout" })));
-                }
-                if let Some(label) = template_label {
-                    let mut labels = template_metadata.get("labels").cloned().unwrap_or_else(|| json!({}));
-                    put(&mut labels, names::AUTO_TRACE_LABEL, Some(label));
-                    put(&mut template_metadata, "labels", Some(labels));
-                }
-                let template = json!({ "metadata": template_metadata, "spec": pod });
-                let object = json!({
-                    "apiVersion": kind.api_version(),
-                    "kind": kind.as_str(),
-                    "metadata": metadata,
-                    "spec": spec(kind, template),
-                });
-                Sample { kind, object }
-            },
-        )
 }
 
 /// The specification of a workload that runs nothing, so that a sample on a real API server stays as it is.
@@ -102,11 +94,9 @@ fn pod(scope: Scope) -> impl Strategy<Value = Value> {
         json!({ "fsGroup": 0, "runAsNonRoot": true, "runAsUser": 1000 }),
         json!({ "runAsNonRoot": true }),
     ]);
-    let affinity = perhaps([
-        json!({ "podAntiAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": [
+    let affinity = perhaps([json!({ "podAntiAffinity": { "requiredDuringSchedulingIgnoredDuringExecution": [
         { "labelSelector": {}, "topologyKey": "kubernetes.io/hostname" }
-    ] } }),
-    ]);
+    ] } })]);
     let containers = proptest::collection::vec(container(scope), 1..=MOST_CONTAINERS);
     (containers, init_containers(scope), volumes(scope), security, affinity).prop_map(
         move |(mut containers, init_containers, volumes, security, affinity)| {
@@ -130,11 +120,7 @@ fn init_containers(scope: Scope) -> BoxedStrategy<Option<Value>> {
     let container = |name: &str| json!({ "name": name, "image": "shop/tools:2" });
     let mounting = |name: &str, path: &str| {
         let mut container = container(name);
-        put(
-            &mut container,
-            "volumeMounts",
-            Some(json!([{ "name": names::INJECTOR_NAME, "mountPath": path }])),
-        );
+        put(&mut container, "volumeMounts", Some(json!([{ "name": names::INJECTOR_NAME, "mountPath": path }])));
         container
     };
     let mut sidecar = container("sidecar");
@@ -182,13 +168,7 @@ fn volumes(scope: Scope) -> BoxedStrategy<Option<Value>> {
 /// Drops mounts of volumes that are not there.
 fn drop_loose_mounts(pod: &mut Value) {
     let name = |item: &Value| item.get("name").cloned();
-    let volumes: Vec<_> = pod
-        .get("volumes")
-        .and_then(Value::as_array)
-        .into_iter()
-        .flatten()
-        .map(name)
-        .collect();
+    let volumes: Vec<_> = pod.get("volumes").and_then(Value::as_array).into_iter().flatten().map(name).collect();
     for list in ["containers", "initContainers"] {
         for container in pod.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
             if let Some(mounts) = container.get_mut("volumeMounts").and_then(Value::as_array_mut) {
