@@ -18,7 +18,9 @@ const PATIENCE: (Duration, Duration) = (Duration::from_secs(4), Duration::from_s
 
 /// Connects to the cluster of the kubeconfig (`KUBECONFIG`, else `~/.kube/config`), or to the one that the program runs in.
 pub(crate) async fn connect() -> anyhow::Result<Client> {
-    Client::try_from(config().await?).context("the kubeconfig cannot be used")
+    let config = config().await?;
+    tracing::info!(url = %config.cluster_url, "the API server");
+    Client::try_from(config).context("the kubeconfig cannot be used")
 }
 
 /// A cluster that a person asks about.

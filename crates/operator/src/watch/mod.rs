@@ -175,7 +175,7 @@ impl<T: Watched> Watch<T> {
                 "the API server does not know this resource; waiting for its CustomResourceDefinition (`epiphyte crds` prints it)"
             ),
             Some(403) => {
-                warn!(resource = plural, group, error = %text, "not allowed; grant the verbs list and watch on this resource")
+                warn!(resource = plural, group, error = %text, "not allowed; grant the verbs list and watch on this resource");
             }
             // The server forgot the version that we would go on from; a new list follows by itself.
             Some(410) => debug!(resource = plural, group, "the watch starts anew"),
