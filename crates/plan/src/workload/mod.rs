@@ -2,6 +2,7 @@
 //!
 //! Reading is typed, writing never is: surgery edits the raw JSON and asks this view what it has before it.
 
+mod look;
 mod manifest;
 
 pub use manifest::Manifest;
