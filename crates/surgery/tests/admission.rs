@@ -1,4 +1,5 @@
 //! What becomes of an update under admission, by example.
+#![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod workload;
 

@@ -1,6 +1,7 @@
 //! What holds for every workload, over thousands of generated ones.
 //!
 //! `EPIPHYTE_PROPERTY_CASES` sets how many; the default keeps a debug build below a minute.
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use epiphyte_api::WorkloadKind;
 use epiphyte_plan::{Container, Decision, Instrument, Manifest, Pod, Verdict};

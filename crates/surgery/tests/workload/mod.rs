@@ -1,5 +1,6 @@
 //! A workload under the knife, for tests by example.
 #![allow(dead_code, reason = "no test needs all of it")]
+#![allow(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use epiphyte_api::{Device, Reason, WorkloadKind};
 use epiphyte_plan::{Decision, Instrument};
