@@ -41,8 +41,8 @@ impl fmt::Display for Figure {
             Self::Seconds(value) if value < 1e-3 => write!(f, "{} us", digits(value * 1e6)),
             Self::Seconds(value) if value < 1.0 => write!(f, "{} ms", digits(value * 1e3)),
             Self::Seconds(value) => write!(f, "{} s", digits(value)),
-            Self::Bytes(value) if value < 1e3 => write!(f, "{value:.0} B"),
-            Self::Bytes(value) if value < MIB => write!(f, "{} KB", digits(value / 1e3)),
+            Self::Bytes(value) if value < KIB => write!(f, "{value:.0} B"),
+            Self::Bytes(value) if value < MIB => write!(f, "{} KB", digits(value / KIB)),
             Self::Bytes(value) => write!(f, "{} MiB", digits(value / MIB)),
             Self::PerSecond(value) => write!(f, "{value:.0}/s"),
             Self::Count(value) => write!(f, "{value:.0}"),
@@ -50,8 +50,10 @@ impl fmt::Display for Figure {
     }
 }
 
+/// Bytes of a KB.
+pub(crate) const KIB: f64 = 1024.0;
 /// Bytes of a MiB.
-pub(crate) const MIB: f64 = 1024.0 * 1024.0;
+pub(crate) const MIB: f64 = 1024.0 * KIB;
 
 /// A number with about three digits that count, and no zeros that do not.
 fn digits(value: f64) -> String {
@@ -195,7 +197,7 @@ mod tests {
         assert_eq!(shown(Figure::Seconds(0.000_042)), "42 us");
         assert_eq!(shown(Figure::Seconds(0.000_15)), "150 us");
         assert_eq!(shown(Figure::Seconds(0.0123)), "12.3 ms");
-        assert_eq!(shown(Figure::Bytes(13_000.0)), "13 KB");
+        assert_eq!(shown(Figure::Bytes(13.0 * KIB)), "13 KB");
         assert_eq!(shown(Figure::Bytes(32.0 * MIB)), "32 MiB");
     }
 
