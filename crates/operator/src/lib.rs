@@ -170,6 +170,8 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
 
     info!(namespace = options.namespace, "the operator runs");
     let ended = tokio::select! {
+        // The webhook ends too once it is told to stop, which is no failure then.
+        biased;
         () = shutdown.cancelled() => Ok(()),
         () = leadership.ended() => Err(OperatorError::Ended("the election")),
         result = &mut webhook => {
