@@ -6,3 +6,4 @@ mod support;
 mod life;
 mod replicas;
 mod scene;
+mod start;
