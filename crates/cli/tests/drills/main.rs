@@ -4,6 +4,7 @@
 mod support;
 
 mod life;
+mod load;
 mod replicas;
 mod scene;
 mod start;
