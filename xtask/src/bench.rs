@@ -1,20 +1,21 @@
-//! `cargo xtask bench`: builds the benchmarks and the program that they measure like a release, and runs them.
+//! `cargo xtask bench`: builds the benchmarks and what they measure, and runs them.
 
 use std::ffi::OsString;
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
 
-use crate::repository::{cargo, target_folder};
+use crate::program;
+use crate::repository::root;
+use crate::step::headline;
 
 /// Runs the benchmarks with the arguments given.
 pub fn run(arguments: &[OsString]) -> Result<()> {
-    let mut build = cargo();
-    build.args(["build", "--profile", "quick", "--package", "epiphyte", "--package", "epiphyte-bench"]);
-    let status = build.status().context("cannot run cargo")?;
-    ensure!(status.success(), "the benchmarks cannot be built");
-    let mut bench = Command::new(target_folder()?.join("quick/epiphyte-bench"));
-    let status = bench.args(arguments).status().context("cannot run the benchmarks")?;
+    headline("Building");
+    let programs = program::build(&["epiphyte", "epiphyte-bench"])?;
+    headline("Measuring");
+    let mut bench = Command::new(programs.join("epiphyte-bench"));
+    let status = bench.args(arguments).current_dir(root()).status().context("cannot run the benchmarks")?;
     ensure!(status.success(), "the benchmarks failed with {status}");
     Ok(())
 }

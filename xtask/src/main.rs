@@ -5,6 +5,7 @@ mod check;
 mod command;
 mod demo;
 mod generate;
+mod program;
 mod repository;
 mod rules;
 mod step;

@@ -2,7 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -10,23 +10,9 @@ use anyhow::{Context as _, Result, bail};
 use epiphyte_testbed::{ControlPlane, Guest};
 
 use super::cluster::comes_true;
-use crate::command;
-use crate::repository::{self, cargo};
-use crate::step::{Outcome, Step};
 
 /// The user that the operator is to the API server, so that the audit log tells its writes from ours.
 pub const USER: &str = "epiphyte-operator";
-
-/// Builds the program and returns where it is.
-pub fn build() -> Result<PathBuf> {
-    let mut step = Step::start("epiphyte");
-    let mut build = cargo();
-    build.args(["build", "--profile", "quick", "--package", "epiphyte"]);
-    let built = command::run(&mut step, build);
-    step.end(if built.is_ok() { Outcome::Ok } else { Outcome::Failed }, "");
-    built.context("epiphyte does not build")?;
-    Ok(repository::target_folder()?.join("quick/epiphyte"))
-}
 
 /// Starts the operator and waits until it knows the cluster.
 pub fn start<'a>(runtime: &tokio::runtime::Runtime, plane: &'a ControlPlane, program: &Path) -> Result<Guest<'a>> {
