@@ -56,7 +56,8 @@ async fn settle(cluster: &Cluster) {
     cluster.apply(&annotated(workload(StatefulSet, "shop", "waits", &["app"]), "true")).await;
     cluster.until_reason(StatefulSet, "shop", "waits", "RuntimeDetected", "WaitingForDetection").await;
     cluster.until_event("shop", "mismarked", "InvalidMark").await;
-    until("the Source that names nothing is told of", || async { !cluster.events("shop", "astray").await.is_empty() }).await;
+    until("the Source that names nothing is told of", || async { !cluster.events("shop", "astray").await.is_empty() })
+        .await;
     see_handled(cluster, "shop", "settled").await;
     assert_settled(cluster).await;
 }

@@ -18,14 +18,11 @@ async fn adversity_of_one_kind_leaves_all_else_served() {
     let cluster = Cluster::ready().await;
     let operator =
         cluster.operator(&OperatorOptions { settings: SETTINGS.to_owned(), ..OperatorOptions::default() }).await;
-    tokio::join!(
-        certificates_rotate_without_a_failed_admission(&cluster, &operator),
-        async {
-            a_refused_update_is_told_once_and_tried_again(&cluster, &operator).await;
-            a_contended_workload_is_instrumented_once(&cluster, &operator).await;
-            settings_change_without_a_restart(&cluster, &operator).await;
-        }
-    );
+    tokio::join!(certificates_rotate_without_a_failed_admission(&cluster, &operator), async {
+        a_refused_update_is_told_once_and_tried_again(&cluster, &operator).await;
+        a_contended_workload_is_instrumented_once(&cluster, &operator).await;
+        settings_change_without_a_restart(&cluster, &operator).await;
+    });
 }
 
 async fn certificates_rotate_without_a_failed_admission(cluster: &Cluster, operator: &Operator) {

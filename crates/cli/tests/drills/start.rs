@@ -63,7 +63,9 @@ async fn missing_definitions_are_waited_for(cluster: &Cluster) {
     until_logged(&operator, &plurals).await;
     assert!(operator.log().contains("waiting for its CustomResourceDefinition"));
     until("what is there is known", || async {
-        operator.admin("/readyz").is_some_and(|(ready, body)| !ready && body == format!("waiting for: {}\n", plurals.join(", ")))
+        operator
+            .admin("/readyz")
+            .is_some_and(|(ready, body)| !ready && body == format!("waiting for: {}\n", plurals.join(", ")))
     })
     .await;
     cluster.define();
@@ -79,7 +81,8 @@ async fn missing_rights_are_named(cluster: &Cluster) {
     let options =
         OperatorOptions { user: POOR.to_owned(), groups: vec!["poor".to_owned()], ..OperatorOptions::default() };
     let operator = Operator::start(&cluster.plane, &options);
-    until_logged(&operator, &["not allowed; grant the verbs list and watch on this resource", "resource=\"nodes\""]).await;
+    until_logged(&operator, &["not allowed; grant the verbs list and watch on this resource", "resource=\"nodes\""])
+        .await;
     until("only nodes are unknown", || async {
         operator.admin("/readyz").is_some_and(|(_, body)| body == "waiting for: nodes\n")
     })
@@ -100,16 +103,18 @@ async fn missing_rights_are_named(cluster: &Cluster) {
     cluster.until_devices(Deployment, "shop", "refused", &[("app", JAVA)]).await;
     assert_eq!(cluster.generation(Deployment, "shop", "refused").await, 2);
     let told = cluster.events("shop", "refused").await;
-    assert_eq!(told.iter().filter(|reason| *reason == "LumigoCannotAddInstrumentation").count(), 1, "told once: {told:?}");
+    assert_eq!(
+        told.iter().filter(|reason| *reason == "LumigoCannotAddInstrumentation").count(),
+        1,
+        "told once: {told:?}"
+    );
     assert!(operator.stop());
 }
 
 /// Grants what an operator needs, of workloads only these to be changed, and of the rest of the cluster only these to be
 /// watched besides namespaces.
 async fn grant(cluster: &Cluster, patched: &[&str], watched: &[&str]) {
-    let rule = |groups: &[&str], resources: &[&str], verbs: &[&str]| {
-        json!({ "apiGroups": groups, "resources": resources, "verbs": verbs })
-    };
+    let rule = |groups: &[&str], resources: &[&str], verbs: &[&str]| json!({ "apiGroups": groups, "resources": resources, "verbs": verbs });
     let every_workload = ["deployments", "daemonsets", "statefulsets", "replicasets", "jobs", "cronjobs"];
     let mut rules = vec![
         rule(&["apps", "batch"], &every_workload, &["get", "list", "watch"]),

@@ -1,4 +1,5 @@
 //! What a preview of the examples shows is what the operator then does to them, byte for byte.
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,4 +1,5 @@
 //! Generated workloads on a real API server: instrumented there and restored there, and compared in between.
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -34,7 +35,7 @@ async fn what_is_instrumented_on_an_api_server_is_restored_there() {
         sample.object["metadata"]["name"] = json!(name);
         sample.object["metadata"]["namespace"] = json!(NAMESPACE);
         // A Job that exists cannot be edited.
-        if sample.kind == WorkloadKind::Job || !Live::create(&cluster, sample, name).await.is_turned(&mut tally).await {
+        if sample.kind == WorkloadKind::Job || !Live::create(&cluster, sample, name).await.turn(&mut tally).await {
             tally.refused += 1;
         }
     }
@@ -72,7 +73,7 @@ impl<'a> Live<'a> {
     }
 
     /// Instruments it by either delivery, from bare and in turn, and restores it; false if the API server refused it.
-    async fn is_turned(self, tally: &mut Tally) -> bool {
+    async fn turn(self, tally: &mut Tally) -> bool {
         let Some(created) = &self.created else { return false };
         tally.accepted += 1;
         let mut bare = created.clone();
@@ -113,19 +114,19 @@ impl<'a> Live<'a> {
     }
 
     async fn patch(&self, patch: &Patch) {
-        let uri = format!(
-            "/apis/{}/namespaces/{NAMESPACE}/{}/{}",
-            self.kind.api_version(),
-            self.kind.plural(),
-            self.name
-        );
+        let uri =
+            format!("/apis/{}/namespaces/{NAMESPACE}/{}/{}", self.kind.api_version(), self.kind.plural(), self.name);
         let sent = self.cluster.send("PATCH", &uri, "application/json-patch+json", &json!(patch)).await;
         sent.unwrap_or_else(|error| panic!("{error}: {patch} on {:#?}", self.created));
     }
 
     fn assert_same(&self, found: &Value, expected: &Value, what: &str) {
         let difference = json_patch::diff(&self.normal(expected), &self.normal(found));
-        assert!(difference.0.is_empty(), "{what}\nis off by {difference}\nfor {:#}", self.created.as_ref().expect("it is there"));
+        assert!(
+            difference.0.is_empty(),
+            "{what}\nis off by {difference}\nfor {:#}",
+            self.created.as_ref().expect("it is there")
+        );
     }
 
     async fn now(&self) -> Value {
