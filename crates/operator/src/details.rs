@@ -72,7 +72,7 @@ impl Keeper {
                 if !matches!(failure, Failure::Conflict(_)) {
                     warn!(workload = %key, category = failure.category(), %failure, "cannot keep its InstrumentedApplication; trying again");
                 }
-                self.queue.retry(key, failure.first_wait());
+                self.queue.retry(key, failure.backoff());
             }
         }
     }

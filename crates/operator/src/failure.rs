@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use epiphyte_api::Reason;
 
+use crate::queue::Backoff;
+
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -45,13 +47,15 @@ impl Failure {
         }
     }
 
-    /// How long to wait before the first new try. What was refused will hardly be granted a moment later.
-    pub(crate) const fn first_wait(&self) -> Duration {
-        match self {
-            Self::Gone | Self::Conflict(_) => Duration::from_millis(20),
-            Self::Unavailable(_) => Duration::from_millis(500),
-            Self::Rejected(_) | Self::Forbidden(_) => Duration::from_secs(2),
-        }
+    /// How long to wait before another try. What was refused will hardly be granted a moment later; who lost a race against
+    /// somebody who writes all the time only wins by trying often.
+    pub(crate) const fn backoff(&self) -> Backoff {
+        let (first, longest) = match self {
+            Self::Gone | Self::Conflict(_) => (20, 500),
+            Self::Unavailable(_) => (500, 15_000),
+            Self::Rejected(_) | Self::Forbidden(_) => (2_000, 60_000),
+        };
+        Backoff { first: Duration::from_millis(first), longest: Duration::from_millis(longest) }
     }
 }
 

@@ -8,8 +8,14 @@ use std::time::Duration;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-/// Longest wait before a failed key is tried again.
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
+/// How long to wait before a failed key is tried again.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Backoff {
+    /// The wait after the first failure; it doubles with each further one in a row.
+    pub(crate) first: Duration,
+    /// The longest wait.
+    pub(crate) longest: Duration,
+}
 
 /// A queue of keys. Bounded by the number of keys there are.
 pub(crate) struct Queue<K>(Arc<(Mutex<State<K>>, Notify)>);
@@ -85,8 +91,8 @@ impl<K: Clone + Eq + Hash + Send + 'static> Queue<K> {
         }
     }
 
-    /// The key failed: it comes again after a wait that doubles with each failure in a row, and starts at `first`.
-    pub(crate) fn retry(&self, key: &K, first: Duration) {
+    /// The key failed: it comes again after a wait.
+    pub(crate) fn retry(&self, key: &K, backoff: Backoff) {
         let failures = {
             let mut state = self.0.0.lock();
             state.running.remove(key);
@@ -94,7 +100,7 @@ impl<K: Clone + Eq + Hash + Send + 'static> Queue<K> {
             *failures = failures.saturating_add(1);
             *failures
         };
-        let wait = first.saturating_mul(1 << (failures - 1).min(16)).min(LONGEST_WAIT);
+        let wait = backoff.first.saturating_mul(1 << (failures - 1).min(16)).min(backoff.longest);
         let (queue, key) = (self.clone(), key.clone());
         tokio::spawn(async move {
             tokio::time::sleep(wait).await;
@@ -135,14 +141,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_failed_key_waits_longer_each_time() {
+    async fn a_failed_key_waits_longer_each_time_up_to_a_limit() {
         let queue = Queue::new();
         queue.push(1);
         let start = tokio::time::Instant::now();
-        for waited in [0, 100, 300, 700] {
+        let backoff = Backoff { first: Duration::from_millis(100), longest: Duration::from_millis(400) };
+        for waited in [0, 100, 300, 700, 1100] {
             assert_eq!(queue.next().await, 1);
             assert_eq!(start.elapsed().as_millis() / 10, waited / 10);
-            queue.retry(&1, Duration::from_millis(100));
+            queue.retry(&1, backoff);
         }
     }
 }

@@ -88,7 +88,7 @@ impl Writer {
                         self.report_failure(key, &failure).await;
                     }
                 }
-                self.queue.retry(key, failure.first_wait());
+                self.queue.retry(key, failure.backoff());
             }
         }
     }
