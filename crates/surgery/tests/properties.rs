@@ -81,7 +81,12 @@ impl Case {
             match self.verdict.decision(&container.name) {
                 Decision::On(wanted) if !refused => assert_eq!(view.instrument(container), Some(wanted)),
                 Decision::On(_) | Decision::Off => assert!(!container.is_ours()),
-                Decision::Keep => assert_eq!(Some(container), before.container(&container.name)),
+                Decision::Keep => {
+                    let then = before.container(&container.name);
+                    assert_eq!(then, Some(container));
+                    let instrument = then.and_then(|then| before.instrument(then));
+                    assert!(instrument.is_none() || view.instrument(container) == instrument);
+                }
             }
         }
     }
