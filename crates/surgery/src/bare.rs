@@ -1,5 +1,7 @@
 //! Compares two templates by what is not ours in them, without copying them: they can be large, and admission waits.
 
+use std::borrow::Cow;
+
 use epiphyte_api::names;
 use epiphyte_plan::{Container, Part, Pod};
 use serde_json::Value;
@@ -70,7 +72,7 @@ fn is_same_resources(one: Option<&Value>, other: Option<&Value>) -> bool {
 struct Variable<'a> {
     entry: &'a Value,
     /// Its value without our library; the API server omits an empty one.
-    value: String,
+    value: Cow<'a, str>,
 }
 
 impl PartialEq for Variable<'_> {
@@ -86,8 +88,8 @@ fn variables<'a>(container: Option<&'a Value>, view: &'a Container) -> impl Iter
             return None;
         }
         let value = match literal_preload(entry) {
-            Some(value) => without(value, &libraries)?,
-            None => entry.get("value").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            Some(value) => without(value, &libraries)?.into(),
+            None => entry.get("value").and_then(Value::as_str).unwrap_or_default().into(),
         };
         Some(Variable { entry, value })
     })
