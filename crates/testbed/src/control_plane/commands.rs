@@ -144,8 +144,8 @@ impl Setup<'_> {
     }
 
     fn controller_manager(&self) -> Vec<String> {
-        let mut controllers: Vec<&str> = CONTROLLERS.to_vec();
-        controllers.extend(self.controllers.iter().map(String::as_str));
+        // The first word on a controller counts.
+        let controllers: Vec<&str> = self.controllers.iter().map(String::as_str).chain(CONTROLLERS).collect();
         let mut flags = self.serving(self.ports.controller_manager.number());
         flags.extend([
             format!("--kubeconfig={}", self.path(file::CONTROLLER_MANAGER_KUBECONFIG)),
