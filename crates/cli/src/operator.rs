@@ -59,8 +59,9 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
         webhook,
         service_account,
     };
+    // The operator waits far more than it computes; admission has threads of its own.
     let runtime =
-        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start the runtime")?;
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
         let client = cluster::connect().await?;
         let shutdown = CancellationToken::new();

@@ -1,7 +1,7 @@
 //! The mutating webhook: instruments workloads in the write that creates or changes them.
 //!
 //! Every replica answers from memory and always allows. `review` is the answer to one request, `server` the HTTPS around
-//! it; `certificates` and `configuration` say what should be, `upkeep` makes it so.
+//! it, on `threads` of its own; `certificates` and `configuration` say what should be, `upkeep` makes it so.
 
 mod certificates;
 mod configuration;
@@ -15,6 +15,7 @@ mod target;
 #[cfg(test)]
 #[expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod tests;
+mod threads;
 mod upkeep;
 
 use std::sync::Arc;
@@ -28,6 +29,7 @@ pub use configuration::{WEBHOOK, configuration};
 pub use metrics::AdmissionMetrics;
 pub use review::{Answer, NotAReview, Operation, Outcome, Readiness, review};
 pub use server::PATH;
+pub(crate) use server::ServerError;
 pub use target::{InvalidUrl, Target, WebhookUrl};
 
 use self::serving::Serving;
@@ -63,13 +65,13 @@ impl Webhook {
     /// reviews in flight and, outside the cluster, removes the webhook configuration first.
     ///
     /// # Errors
-    /// TLS cannot be set up.
+    /// TLS or threads cannot be set up.
     pub(crate) async fn run(
         self,
         client: Client,
         listener: TcpListener,
         shutdown: CancellationToken,
-    ) -> Result<(), rustls::Error> {
+    ) -> Result<(), ServerError> {
         let serving = Arc::new(Serving::default());
         let upkeep = Upkeep::new(&client, &self, Arc::clone(&serving));
         let admission = Arc::new(Admission { index: self.index, synced: self.synced, metrics: self.metrics });

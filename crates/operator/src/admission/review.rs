@@ -1,6 +1,6 @@
 //! One admission review: bytes in, bytes out, answered from memory.
 //!
-//! Objects are read slimly from the request's own bytes. Only where something is to be edited they are parsed in full.
+//! Objects are read slimly. Only where something is to be edited the request is read once more, for what surgery edits.
 
 use std::borrow::Cow;
 
@@ -10,9 +10,9 @@ use epiphyte_api::WorkloadKind;
 use epiphyte_plan::{AutoTraceLabel, Container, Decision, Manifest, Part, Verdict, Workload};
 use epiphyte_surgery::Rendering;
 use parking_lot::RwLock;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use serde_json::value::RawValue;
+use serde_json::{Map, Value};
 
 use crate::index::Index;
 
@@ -91,6 +91,9 @@ pub enum Readiness {
 /// The body is no `AdmissionReview` that asks for something.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAReview {
+    /// It is no text.
+    #[error("no AdmissionReview of {API_VERSION}: {0}")]
+    NoText(#[from] std::str::Utf8Error),
     /// It cannot be read as one.
     #[error("no AdmissionReview of {API_VERSION}: {0}")]
     Unreadable(#[from] serde_json::Error),
@@ -99,20 +102,21 @@ pub enum NotAReview {
     OtherObject,
 }
 
+/// The body of a request, with the objects in it read as an `O`.
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Review<'a> {
+#[serde(rename_all = "camelCase", bound(deserialize = "O: Deserialize<'de>"))]
+struct Review<'a, O> {
     #[serde(borrow)]
     api_version: Cow<'a, str>,
     #[serde(borrow)]
     kind: Cow<'a, str>,
     #[serde(borrow)]
-    request: Request<'a>,
+    request: Request<'a, O>,
 }
 
 #[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Request<'a> {
+#[serde(rename_all = "camelCase", bound(deserialize = "O: Deserialize<'de>"))]
+struct Request<'a, O> {
     #[serde(borrow)]
     uid: Cow<'a, str>,
     #[serde(borrow)]
@@ -123,10 +127,32 @@ struct Request<'a> {
     namespace: Cow<'a, str>,
     #[serde(borrow)]
     operation: Cow<'a, str>,
-    #[serde(borrow)]
-    object: Option<&'a RawValue>,
-    #[serde(borrow)]
-    old_object: Option<&'a RawValue>,
+    object: Option<O>,
+    old_object: Option<O>,
+}
+
+/// What surgery looks at in an object: all but its status, and but the notes on who manages which field, which are half of
+/// an object.
+#[derive(Deserialize)]
+struct Editable {
+    metadata: Metadata,
+    #[serde(default)]
+    spec: Value,
+}
+
+#[derive(Deserialize)]
+struct Metadata {
+    #[serde(default, rename = "managedFields")]
+    _managed_fields: IgnoredAny,
+    #[serde(flatten)]
+    rest: Map<String, Value>,
+}
+
+impl From<Editable> for Value {
+    fn from(Editable { metadata, spec }: Editable) -> Self {
+        let members = [("metadata", Value::Object(metadata.rest)), ("spec", spec)];
+        members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
+    }
 }
 
 #[derive(Deserialize)]
@@ -177,29 +203,25 @@ enum Problem {
 /// # Errors
 /// The body is no review: there is no request whose answer this could be.
 pub fn review(body: &[u8], index: &RwLock<Index>, readiness: Readiness) -> Result<Answer, NotAReview> {
-    let Review { api_version, kind, request } = serde_json::from_slice(body)?;
+    let body = std::str::from_utf8(body)?;
+    match read::<Manifest>(body) {
+        Ok(mut request) => {
+            let edit = request.edit(body, index, readiness);
+            request.answer(edit, readiness)
+        }
+        // If the reason is in the objects, the request can still be answered.
+        Err(NotAReview::Unreadable(problem)) => read::<IgnoredAny>(body)?.answer(Err(problem.into()), readiness),
+        Err(other) => Err(other),
+    }
+}
+
+/// Reads the request in a review.
+fn read<'a, O: Deserialize<'a>>(body: &'a str) -> Result<Request<'a, O>, NotAReview> {
+    let Review { api_version, kind, request } = serde_json::from_str(body)?;
     if api_version != API_VERSION || kind != KIND {
         return Err(NotAReview::OtherObject);
     }
-    let (kind, operation) = (request.kind.workload(), request.operation());
-    let reply = |patch| {
-        let response = Response { uid: &request.uid, allowed: true, patch };
-        serde_json::to_vec(&Reply { api_version: API_VERSION, kind: KIND, response })
-    };
-    let (body, outcome) = match (kind, readiness) {
-        (None, _) => (reply(None)?, Outcome::Unchanged),
-        (Some(_), Readiness::NotReady) => (reply(None)?, Outcome::NotReady),
-        (Some(kind), Readiness::Ready) => match request.edit(kind, operation, index) {
-            Ok(None) => (reply(None)?, Outcome::Unchanged),
-            Ok(Some(patch)) => (reply(Some(patch))?, Outcome::Patched),
-            Err(problem) => {
-                let Request { namespace, name, .. } = &request;
-                tracing::warn!(%kind, %namespace, %name, %problem, "left alone under admission: cannot be read");
-                (reply(None)?, Outcome::Failed)
-            }
-        },
-    };
-    Ok(Answer { body, operation, kind, outcome })
+    Ok(request)
 }
 
 impl GroupVersionKind<'_> {
@@ -210,7 +232,7 @@ impl GroupVersionKind<'_> {
     }
 }
 
-impl Request<'_> {
+impl<O> Request<'_, O> {
     fn operation(&self) -> Operation {
         match &*self.operation {
             "CREATE" => Operation::Create,
@@ -219,9 +241,31 @@ impl Request<'_> {
         }
     }
 
+    /// The answer that has this edit in it.
+    fn answer(&self, edit: Result<Option<Patch>, Problem>, readiness: Readiness) -> Result<Answer, NotAReview> {
+        let (kind, operation) = (self.kind.workload(), self.operation());
+        let (patch, outcome) = match (kind, readiness, edit) {
+            (None, ..) => (None, Outcome::Unchanged),
+            (Some(_), Readiness::NotReady, _) => (None, Outcome::NotReady),
+            (Some(_), Readiness::Ready, Ok(None)) => (None, Outcome::Unchanged),
+            (Some(_), Readiness::Ready, Ok(Some(patch))) => (Some(patch), Outcome::Patched),
+            (Some(kind), Readiness::Ready, Err(problem)) => {
+                let Self { namespace, name, .. } = self;
+                tracing::warn!(%kind, %namespace, %name, %problem, "left alone under admission: cannot be read");
+                (None, Outcome::Failed)
+            }
+        };
+        let response = Response { uid: &self.uid, allowed: true, patch };
+        let body = serde_json::to_vec(&Reply { api_version: API_VERSION, kind: KIND, response })?;
+        Ok(Answer { body, operation, kind, outcome })
+    }
+}
+
+impl Request<'_, Manifest> {
     /// The edit of the object, if there is one to make.
-    fn edit(&self, kind: WorkloadKind, operation: Operation, index: &RwLock<Index>) -> Result<Option<Patch>, Problem> {
-        let (Some(object), old) = (self.object, self.old_object) else {
+    fn edit(&mut self, body: &str, index: &RwLock<Index>, readiness: Readiness) -> Result<Option<Patch>, Problem> {
+        let operation = self.operation();
+        let Some((kind, object)) = self.kind.workload().zip(self.object.take()) else {
             return Ok(None);
         };
         // The template of a Job that exists cannot change.
@@ -230,20 +274,23 @@ impl Request<'_> {
             Operation::Update => kind != WorkloadKind::Job,
             Operation::Other => false,
         };
-        if !is_ours_to_edit {
+        if !is_ours_to_edit || readiness == Readiness::NotReady {
             return Ok(None);
         }
-        let new_view = self.read(kind, object)?;
-        if new_view.deleting || new_view.controlled {
+        let new = self.workload(kind, object);
+        if new.deleting || new.controlled {
             return Ok(None);
         }
-        let old_view = old.map(|old| self.read(kind, old)).transpose()?;
-        let Some((verdict, rendering)) = consult(index, &new_view, old_view.as_ref()) else {
+        let old = self.old_object.take().map(|old| self.workload(kind, old));
+        let Some((verdict, rendering)) = consult(index, &new, old.as_ref()) else {
             return Ok(None);
         };
 
-        let mut object: Value = serde_json::from_str(object.get())?;
-        let old: Option<Value> = old.map(|old| serde_json::from_str(old.get())).transpose()?;
+        let Review { request, .. } = serde_json::from_str::<Review<'_, Editable>>(body)?;
+        let Some(mut object) = request.object.map(Value::from) else {
+            return Ok(None);
+        };
+        let old = request.old_object.map(Value::from);
         let operation = epiphyte_surgery::admit(kind, &mut object, old.as_ref(), &verdict, &rendering)?;
         if operation.patch.0.is_empty() {
             return Ok(None);
@@ -252,14 +299,14 @@ impl Request<'_> {
         Ok(Some(Patch { patch_type: "JSONPatch", patch }))
     }
 
-    /// Reads an object slimly. Under creation the request alone may know its namespace, and nobody its name.
-    fn read(&self, kind: WorkloadKind, object: &RawValue) -> Result<Workload, Problem> {
-        let mut workload = serde_json::from_str::<Manifest>(object.get())?.into_workload(kind);
+    /// The workload in a manifest. Under creation the request alone may know its namespace, and nobody its name.
+    fn workload(&self, kind: WorkloadKind, manifest: Manifest) -> Workload {
+        let mut workload = manifest.into_workload(kind);
         workload.namespace = (&*self.namespace).into();
         if !self.name.is_empty() {
             workload.name = (&*self.name).into();
         }
-        Ok(workload)
+        workload
     }
 }
 

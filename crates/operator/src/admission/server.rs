@@ -12,10 +12,10 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use hyper_util::server::graceful::Watcher;
+use tokio::io::BufReader;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinSet;
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -23,6 +23,7 @@ use tracing::{debug, warn};
 
 use super::Admission;
 use super::serving::{Serving, tls};
+use super::threads::{Accepted, Threads};
 
 /// Path of the webhook.
 pub const PATH: &str = "/mutate";
@@ -31,6 +32,7 @@ pub const PATH: &str = "/mutate";
 const MAX_BODY: usize = 8 << 20;
 const MAX_CONNECTIONS: usize = 1024;
 const MAX_STREAMS: u32 = 1000;
+const READ_BUFFER: usize = 32 << 10;
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Also how long a connection of HTTP/1.1 may be idle.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
@@ -38,54 +40,55 @@ const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
-const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The webhook cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ServerError {
+    /// TLS cannot be set up.
+    #[error("TLS cannot be set up: {0}")]
+    Tls(#[from] rustls::Error),
+    /// A thread cannot have a runtime.
+    #[error("a thread cannot be set up: {0}")]
+    Thread(#[from] io::Error),
+}
 
 /// Serves reviews until the shutdown, then finishes those in flight.
 ///
 /// # Errors
-/// TLS cannot be set up.
+/// TLS or threads cannot be set up.
 pub(super) async fn serve(
     listener: TcpListener,
     serving: Arc<Serving>,
     admission: Arc<Admission>,
     shutdown: CancellationToken,
-) -> Result<(), rustls::Error> {
-    let edge = Arc::new(Edge::new(serving, admission)?);
+) -> Result<(), ServerError> {
+    let mut threads = Threads::start(&Arc::new(Edge::new(serving, admission)?))?;
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
-    let graceful = GracefulShutdown::new();
-    let mut connections = JoinSet::new();
     while let Some(accepted) = shutdown.run_until_cancelled(accept(&listener, &slots)).await {
-        let (stream, slot) = match accepted {
-            Ok(accepted) => accepted,
+        match accepted {
+            Ok(accepted) => threads.hand_over(accepted),
             Err(error) => {
                 warn!(%error, "cannot accept a connection to the webhook");
                 // Out of file descriptors, most likely: connections that end give them back.
                 sleep(Duration::from_millis(100)).await;
-                continue;
             }
-        };
-        let (edge, watcher) = (Arc::clone(&edge), graceful.watcher());
-        connections.spawn(async move {
-            edge.converse(stream, watcher).await;
-            drop(slot);
-        });
-        while connections.try_join_next().is_some() {}
+        }
     }
     drop(listener);
-    if timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
-        warn!(open = connections.len(), "connections to the webhook are cut off");
-    }
+    threads.finish().await;
     Ok(())
 }
 
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> io::Result<(TcpStream, OwnedSemaphorePermit)> {
+async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> io::Result<Accepted> {
     let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, _) = listener.accept().await?;
-    Ok((stream, slot))
+    // Answers are small and awaited.
+    stream.set_nodelay(true)?;
+    Ok(Accepted { stream: stream.into_std()?, slot })
 }
 
 /// What all connections share.
-struct Edge {
+pub(super) struct Edge {
     tls: TlsAcceptor,
     http1: auto::Builder<TokioExecutor>,
     http2: auto::Builder<TokioExecutor>,
@@ -106,9 +109,10 @@ impl Edge {
         Ok(Self { tls: TlsAcceptor::from(Arc::new(tls(serving)?)), http1, http2, admission })
     }
 
-    async fn converse(&self, stream: TcpStream, watcher: Watcher) {
-        // Answers are small and awaited.
-        let _ = stream.set_nodelay(true);
+    /// Answers what comes in on a connection, until it ends or the watcher says that all shall.
+    pub(super) async fn converse(&self, stream: TcpStream, watcher: Watcher) {
+        // A record of TLS, of up to 16 KiB, is then read in one go, not in five.
+        let stream = BufReader::with_capacity(READ_BUFFER, stream);
         let stream = match timeout(HANDSHAKE_TIMEOUT, self.tls.accept(stream)).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return debug!(%error, "a TLS handshake failed"),

@@ -63,11 +63,13 @@ looked_at!(PreloadValue, "the value of a variable as a string", |value: &str| {
     let (before_injector, before_device) =
         (strip_library(value, names::INJECTOR_PRELOAD), strip_library(value, names::DEVICE_PRELOAD));
     let rest = before_injector.or(before_device).unwrap_or(value);
+    // Most values are no list of libraries, and this is far cheaper to find out.
+    let has_libraries = rest.contains(".so");
     PreloadValue {
         ends_with_injector: before_injector.is_some(),
         ends_with_device: before_device.is_some(),
         ours_alone: before_injector.or(before_device).is_some() && rest.is_empty(),
-        elsewhere: rest.contains(names::INJECTOR_PRELOAD) || rest.contains(names::DEVICE_PRELOAD),
+        elsewhere: has_libraries && (rest.contains(names::INJECTOR_PRELOAD) || rest.contains(names::DEVICE_PRELOAD)),
     }
 });
 

@@ -33,7 +33,7 @@ struct Server {
     material: Material,
     registry: Registry,
     shutdown: CancellationToken,
-    task: JoinHandle<Result<(), rustls::Error>>,
+    task: JoinHandle<Result<(), server::ServerError>>,
 }
 
 fn material() -> Material {
