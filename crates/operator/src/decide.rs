@@ -15,8 +15,10 @@ use crate::queue::Queue;
 pub(crate) struct Queues {
     /// Workloads whose template is to be changed.
     pub(crate) surgery: Queue<WorkloadKey>,
-    /// Workloads that have something to be reported: details, status, Events.
-    pub(crate) reports: Queue<WorkloadKey>,
+    /// Workloads whose `InstrumentedApplication` has to be made or changed, or that somebody has to act on.
+    pub(crate) details: Queue<WorkloadKey>,
+    /// Workloads of whose `InstrumentedApplication` only the status has to be written.
+    pub(crate) statuses: Queue<WorkloadKey>,
 }
 
 /// Plans again whatever is marked dirty, on the leader only: a replica that comes to lead marks everything.
@@ -49,8 +51,10 @@ fn plan(index: &SharedIndex, marks: Marks, queues: &Queues) {
         if due.surgery {
             queues.surgery.push(key.clone());
         }
-        if due.details != DetailsDue::Nothing || !due.warnings.is_empty() {
-            queues.reports.push(key);
+        match due.details {
+            DetailsDue::Status if due.warnings.is_empty() => queues.statuses.push(key),
+            DetailsDue::Nothing if due.warnings.is_empty() => {}
+            _ => queues.details.push(key),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! act on. Active on the leader only.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use epiphyte_api::names::{DETECT_LABEL, DETECT_PENDING, FIELD_MANAGER};
 use epiphyte_plan::{Finding, Workload};
@@ -16,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use crate::SharedIndex;
+use crate::decide::Queues;
 use crate::dirty::Dirty;
 use crate::due::{DetailsDue, Due};
 use crate::failure::Failure;
@@ -25,14 +27,17 @@ use crate::queue::Queue;
 use crate::status;
 use crate::write::{Events, Report, Subject};
 
-/// Workloads that are reported on at the same time: fewer than the writer's, which goes first.
+/// `InstrumentedApplication`s that are made or changed at the same time: fewer than workloads, which go first.
 const WORKERS: usize = 2;
+
+/// How long a status waits at most for the workloads that are being written: it only tells what has been done.
+const STATUS_WAITS: Duration = Duration::from_secs(5);
 
 /// Keeps `InstrumentedApplication`s.
 pub(crate) struct Keeper {
     pub(crate) index: SharedIndex,
     pub(crate) dirty: Dirty,
-    pub(crate) queue: Queue<WorkloadKey>,
+    pub(crate) queues: Queues,
     pub(crate) client: Client,
     pub(crate) events: Events,
     pub(crate) leader: watch::Receiver<bool>,
@@ -48,43 +53,56 @@ impl Keeper {
             let keeper = Arc::clone(&keeper);
             let shutdown = shutdown.clone();
             workers.spawn(async move {
-                while let Some(key) = shutdown.run_until_cancelled(keeper.queue.next()).await {
-                    keeper.handle(&key).await;
+                let queue = &keeper.queues.details;
+                while let Some(key) = shutdown.run_until_cancelled(queue.next()).await {
+                    keeper.handle(&key, queue).await;
                 }
             });
         }
+        let shutdown = shutdown.clone();
+        workers.spawn(async move {
+            let Queues { surgery, statuses, .. } = &keeper.queues;
+            let next = async || {
+                let key = statuses.next().await;
+                surgery.give_way(STATUS_WAITS).await;
+                key
+            };
+            while let Some(key) = shutdown.run_until_cancelled(next()).await {
+                keeper.handle(&key, statuses).await;
+            }
+        });
         workers
     }
 
-    async fn handle(&self, key: &WorkloadKey) {
+    async fn handle(&self, key: &WorkloadKey, queue: &Queue<WorkloadKey>) {
         let planned = {
             let index = self.index.read();
             index.workload(key).map(|workload| (workload.clone(), Due::of(&index, workload)))
         };
-        let Some((workload, due)) = planned.filter(|_| *self.leader.borrow()) else { return self.queue.done(key) };
+        let Some((workload, due)) = planned.filter(|_| *self.leader.borrow()) else { return queue.done(key) };
         for warning in &due.warnings {
-            self.warn(key, &workload, warning).await;
+            self.warn(key, &workload, warning);
         }
         match self.settle(key, &workload, due.details).await {
-            Ok(()) | Err(Failure::Gone) => self.queue.done(key),
+            Ok(()) | Err(Failure::Gone) => queue.done(key),
             Err(failure) => {
                 self.metrics.written("details", failure.category());
                 if !matches!(failure, Failure::Conflict(_)) {
                     warn!(workload = %key, category = failure.category(), %failure, "cannot keep its InstrumentedApplication; trying again");
                 }
-                self.queue.retry(key, failure.backoff());
+                queue.retry(key, failure.backoff());
             }
         }
     }
 
-    async fn warn(&self, key: &WorkloadKey, workload: &Workload, warning: &Finding) {
+    fn warn(&self, key: &WorkloadKey, workload: &Workload, warning: &Finding) {
         let report = Report {
             warning: true,
             reason: warning.reason.code(),
             message: format!("{warning} {}", warning.reason.next_step()),
             told_once_per: warning.about.clone().unwrap_or_default(),
         };
-        self.events.tell(&Subject::workload(key, &workload.uid), report).await;
+        self.events.tell(&Subject::workload(key, &workload.uid), &report);
     }
 
     async fn settle(&self, key: &WorkloadKey, workload: &Workload, due: DetailsDue) -> Result<(), Failure> {

@@ -105,7 +105,7 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
     let initial = options.config.as_deref().map_or_else(|| Ok(Settings::default()), Settings::from_file)?;
     let index: SharedIndex = Arc::new(RwLock::new(index::Index::new(&initial, &options.namespace)));
     let (metrics, dirty, synced) = (Metrics::new(), Dirty::default(), Synced::new());
-    let queues = Queues { surgery: Queue::new(), reports: Queue::new() };
+    let queues = Queues { surgery: Queue::new(), details: Queue::new(), statuses: Queue::new() };
     let election = initial.leader_election.clone();
     let (settings, _) = tokio::sync::watch::channel(initial);
 
@@ -152,21 +152,23 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
     };
     let mut webhook = tokio::spawn(webhook.run(client.clone(), webhook_listener, shutdown.clone()));
 
-    let events = write::Events::new(client.clone());
+    let (events, recorder) = write::Events::new(client.clone(), queues.surgery.clone());
+    let told_all = CancellationToken::new();
+    let recorder = tokio::spawn(recorder.run(told_all.clone()));
     background.spawn(decide::run(Arc::clone(&index), dirty.clone(), queues.clone(), writes.clone()));
     background.spawn(sources::run(Arc::clone(&index), events.clone(), writes.clone()));
     let mut writers = write::Writer {
         index: Arc::clone(&index),
         dirty: dirty.clone(),
-        queue: queues.surgery,
+        queue: queues.surgery.clone(),
         workloads: workloads::Workloads::new(client.clone()),
         events: events.clone(),
         leader: writes.clone(),
         metrics: metrics.clone(),
     }
     .start(&shutdown);
-    let mut keepers = details::Keeper { index, dirty, queue: queues.reports, client, events, leader: writes, metrics }
-        .start(&shutdown);
+    let mut keepers =
+        details::Keeper { index, dirty, queues, client, events, leader: writes, metrics }.start(&shutdown);
 
     info!(namespace = options.namespace, "the operator runs");
     let ended = tokio::select! {
@@ -187,6 +189,9 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
     let finish = async {
         while writers.join_next().await.is_some() {}
         while keepers.join_next().await.is_some() {}
+        told_all.cancel();
+        // What it could not write it has told.
+        let _ = recorder.await;
         if !webhook.is_finished() {
             // How it ended no longer matters.
             let _ = webhook.await;

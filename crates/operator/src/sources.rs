@@ -38,7 +38,7 @@ pub(crate) async fn run(index: SharedIndex, events: Events, leader: watch::Recei
                     message: format!("{finding} {}", finding.reason.next_step()),
                     told_once_per: finding.about.clone().unwrap_or_default(),
                 };
-                events.tell(&subject, report).await;
+                events.tell(&subject, &report);
             }
             now.insert(mark);
         }

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
@@ -9,21 +10,40 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, Time};
 use kube::api::PostParams;
 use kube::{Api, Client};
 use parking_lot::Mutex;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use crate::index::WorkloadKey;
+use crate::queue::Queue;
 
 /// Events that are remembered as told. Past that the memory starts anew, and the API server says what was told before.
 const REMEMBERED: usize = 20_000;
 
-/// Tells Events. The name of an Event is a hash of what it says, so that a restart, or another replica, does not repeat it
-/// while the API server still has it.
+/// Events that wait to be written; further ones are let go.
+const WAITING: usize = 10_000;
+
+/// How long an Event waits at most for the workloads that are being written.
+const GIVES_WAY: Duration = Duration::from_secs(5);
+
+/// Where Events are told. The name of an Event is a hash of what it says, so that a restart, or another replica, does not
+/// repeat it while the API server still has it.
 #[derive(Clone)]
 pub(crate) struct Events {
-    client: Client,
-    /// What this process has told, by the hash in its name.
-    told: Arc<Mutex<HashSet<u64>>>,
+    waiting: mpsc::Sender<Event>,
+    /// What this process has told, by name.
+    told: Told,
 }
+
+/// Writes the Events that are told, one after the other; the work that they tell of goes first.
+pub(crate) struct Recorder {
+    client: Client,
+    surgery: Queue<WorkloadKey>,
+    waiting: mpsc::Receiver<Event>,
+    told: Told,
+}
+
+type Told = Arc<Mutex<HashSet<String>>>;
 
 /// What an Event is about.
 pub(crate) struct Subject {
@@ -56,38 +76,58 @@ pub(crate) struct Report {
 }
 
 impl Events {
-    pub(crate) fn new(client: Client) -> Self {
-        Self { client, told: Arc::default() }
+    /// Where Events are told, and what writes them.
+    pub(crate) fn new(client: Client, surgery: Queue<WorkloadKey>) -> (Self, Recorder) {
+        let (sender, waiting) = mpsc::channel(WAITING);
+        let told = Told::default();
+        (Self { waiting: sender, told: Arc::clone(&told) }, Recorder { client, surgery, waiting, told })
     }
 
-    /// Tells an Event, unless it was told before. An Event that cannot be written is logged and let go: it must not hold
-    /// up the work that it tells of.
-    pub(crate) async fn tell(&self, subject: &Subject, report: Report) {
-        let hash = fingerprint(&[&subject.uid, report.reason, &report.told_once_per]);
-        {
-            let mut told = self.told.lock();
-            if told.len() >= REMEMBERED {
-                told.clear();
-            }
-            if !told.insert(hash) {
-                return;
-            }
+    /// Tells an Event, unless it was told before.
+    pub(crate) fn tell(&self, subject: &Subject, report: &Report) {
+        let event = event(subject, report, Timestamp::now());
+        let name = event.metadata.name.clone().unwrap_or_default();
+        let mut told = self.told.lock();
+        if told.len() >= REMEMBERED {
+            told.clear();
         }
-        let event = event(subject, &report, hash, Timestamp::now());
-        let api: Api<Event> = Api::namespaced(self.client.clone(), &subject.namespace);
+        if told.insert(name.clone()) && self.waiting.try_send(event).is_err() {
+            told.remove(&name);
+            let Subject { kind, namespace, name, .. } = subject;
+            warn!(kind, namespace, name, reason = report.reason, "an Event is let go: too many wait");
+        }
+    }
+}
+
+impl Recorder {
+    /// Writes Events until told to stop, and then those that wait. An Event that cannot be written is logged and let go.
+    pub(crate) async fn run(mut self, stop: CancellationToken) {
+        while let Some(Some(event)) = stop.run_until_cancelled(self.waiting.recv()).await {
+            stop.run_until_cancelled(self.surgery.give_way(GIVES_WAY)).await;
+            self.write(event).await;
+        }
+        while let Ok(event) = self.waiting.try_recv() {
+            self.write(event).await;
+        }
+    }
+
+    async fn write(&self, event: Event) {
+        let api: Api<Event> =
+            Api::namespaced(self.client.clone(), event.metadata.namespace.as_deref().unwrap_or_default());
         match api.create(&PostParams::default(), &event).await {
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.is_already_exists() => {}
             Err(error) => {
-                self.told.lock().remove(&hash);
-                let Subject { kind, namespace, name, .. } = subject;
-                warn!(kind, namespace, name, %error, reason = report.reason, "cannot write an Event");
+                self.told.lock().remove(event.metadata.name.as_deref().unwrap_or_default());
+                let ObjectReference { kind, namespace, name, .. } = &event.involved_object;
+                warn!(?kind, ?namespace, ?name, %error, reason = ?event.reason, "cannot write an Event");
             }
         }
     }
 }
 
-fn event(subject: &Subject, report: &Report, hash: u64, now: Timestamp) -> Event {
+fn event(subject: &Subject, report: &Report, now: Timestamp) -> Event {
+    let hash = fingerprint(&[&subject.uid, report.reason, &report.told_once_per]);
     // Room for the dot and the sixteen digits within the 253 characters of a name.
     let stem: String = subject.name.chars().take(236).collect();
     Event {

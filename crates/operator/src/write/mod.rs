@@ -85,7 +85,7 @@ impl Writer {
                     Failure::Conflict(_) => debug!(workload = %key, %failure, "trying again"),
                     _ => {
                         warn!(workload = %key, category = failure.category(), %failure, "cannot change the workload; trying again");
-                        self.report_failure(key, &failure).await;
+                        self.report_failure(key, &failure);
                     }
                 }
                 self.queue.retry(key, failure.backoff());
@@ -109,14 +109,14 @@ impl Writer {
         let after = self.workloads.patch(key, patch).await?;
         let outcome = outcome(&before, &after);
         info!(workload = %key, generation = after.generation, "{} instrumentation", outcome.as_str());
-        self.report(key, &after, outcome).await;
+        self.report(key, &after, outcome);
         // Where this is the first to tell of the write, the watch will not tell of it again.
         let change = self.index.write().note_written(after, Timestamp::now());
         self.dirty.mark(change);
         Ok(outcome)
     }
 
-    async fn report(&self, key: &WorkloadKey, after: &Workload, outcome: Outcome) {
+    fn report(&self, key: &WorkloadKey, after: &Workload, outcome: Outcome) {
         let (reason, message) = match outcome {
             Outcome::Nothing => return,
             Outcome::Added => ("LumigoAddedInstrumentation", format!("Added instrumentation: {}", describe(after))),
@@ -126,12 +126,11 @@ impl Writer {
             Outcome::Removed => ("LumigoRemovedInstrumentation", "Removed instrumentation".to_owned()),
         };
         let told_once_per = after.generation.to_string();
-        self.events
-            .tell(&Subject::workload(key, &after.uid), Report { warning: false, reason, message, told_once_per })
-            .await;
+        let report = Report { warning: false, reason, message, told_once_per };
+        self.events.tell(&Subject::workload(key, &after.uid), &report);
     }
 
-    async fn report_failure(&self, key: &WorkloadKey, failure: &Failure) {
+    fn report_failure(&self, key: &WorkloadKey, failure: &Failure) {
         let (uid, reason) = {
             let index = self.index.read();
             let Some(workload) = index.workload(key) else { return };
@@ -147,7 +146,8 @@ impl Writer {
         let told = failure.reason();
         let message = format!("{}: {} {failure}", told.code(), told.sentence());
         let told_once_per = told.code().to_owned();
-        self.events.tell(&Subject::workload(key, &uid), Report { warning: true, reason, message, told_once_per }).await;
+        let report = Report { warning: true, reason, message, told_once_per };
+        self.events.tell(&Subject::workload(key, &uid), &report);
     }
 }
 
