@@ -1,18 +1,20 @@
-//! The engine alone, on one thread: reading a workload, planning it, editing it.
+//! The engine alone, on one thread: reviewing a workload under admission, and the parts of that.
 
 use std::hint::black_box;
 
 use anyhow::{Context as _, Result, ensure};
 use epiphyte_api::WorkloadKind::Deployment;
+use epiphyte_operator::admission::{self, Readiness};
 use epiphyte_operator::index::Index;
 use epiphyte_operator::settings::Settings;
 use epiphyte_plan::{Manifest, Workload};
 use epiphyte_surgery::Operation;
 use jiff::Timestamp;
+use parking_lot::RwLock;
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 
-use crate::manifests::{self, Shape, deployment, stored};
+use crate::manifests::{self, Shape, deployment, review, stored};
 use crate::report::{Figure, KIB, Row};
 
 const PART: &str = "plan+surgery";
@@ -33,17 +35,18 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
     let (one, ten, hundred) = (Shape::new(1, 5), Shape::new(10, 40), Shape::new(100, 40));
     let mut rows = Vec::new();
     for (name, shape) in [("1x5", one), ("10x40", ten), ("100x40", hundred)] {
-        let text = stored(deployment(ON, "cart", shape)).to_string();
-        let (_, edit) = instrument(&index, &text)?;
+        let object = deployment(ON, "cart", shape);
+        let edit = instrument(&index, &object)?;
         ensure!(edit.refused.is_empty() && !edit.patch.is_empty(), "the engine does not instrument {name}");
-        let cost = median(|| drop(black_box(instrument(&index, black_box(&text)))));
-        rows.push(Row::new(PART, format!("{name}: read, plan, edit"), Figure::Seconds(cost)));
         let size = Row::new(PART, format!("{name}: the patch"), bytes(serde_json::to_vec(&edit.patch)?.len()));
         rows.push(match name {
             "1x5" => size.at_most(Figure::Bytes(2.0 * KIB)).peers("2.0 to 3.7 KB"),
             "10x40" => size.at_most(Figure::Bytes(13.0 * KIB)).peers("12.9 to 100 KB"),
             _ => size,
         });
+        let body = review(&stored(object)).to_string();
+        let cost = median(|| drop(black_box(admission::review(body.as_bytes(), &index, Readiness::Ready))));
+        rows.push(Row::new(PART, format!("{name}: the review that makes it"), Figure::Seconds(cost)));
     }
     let surgery = Row::new(PART, "10x40: surgery alone", Figure::Seconds(surgery(&index, ten)?));
     rows.push(surgery.at_most(Figure::Seconds(500e-6)));
@@ -53,7 +56,7 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
     rows.push(Row::new(PART, "10x40 to leave alone: read", Figure::Seconds(cost)));
     let workload = read(&text)?;
     let cost = median(|| {
-        let verdict = index.plan(black_box(&workload), None);
+        let verdict = index.read().plan(black_box(&workload), None);
         black_box(verdict.differs_from(&workload));
     });
     rows.push(Row::new(PART, "10x40 to leave alone: once read", Figure::Seconds(cost)).at_most(Figure::Seconds(10e-6)));
@@ -61,7 +64,7 @@ pub(crate) fn measure() -> Result<Vec<Row>> {
 }
 
 /// What the operator knows: a namespace with an Active Lumigo, and one without.
-fn index() -> Result<Index> {
+fn index() -> Result<RwLock<Index>> {
     let mut index = Index::new(&Settings::default(), crate::cluster::SYSTEM);
     let mut lumigo = manifests::lumigo(ON);
     if let Some(lumigo) = lumigo.as_object_mut() {
@@ -70,27 +73,28 @@ fn index() -> Result<Index> {
     let now = Timestamp::UNIX_EPOCH;
     epiphyte_operator::learn(&mut index, &lumigo, now)?;
     epiphyte_operator::complete(&mut index, now);
-    Ok(index)
+    Ok(RwLock::new(index))
 }
 
 fn read(text: &str) -> Result<Workload> {
     Ok(serde_json::from_str::<Manifest>(text)?.into_workload(Deployment))
 }
 
-/// As the webhook does: reads slimly, plans, and parses in full what is to be edited.
-fn instrument(index: &Index, text: &str) -> Result<(Value, Operation)> {
-    let workload = read(text)?;
-    let (verdict, rendering) = (index.plan(&workload, None), index.rendering(&workload.namespace));
-    let mut object = serde_json::from_str(text)?;
-    let operation = epiphyte_surgery::operate(Deployment, &mut object, &verdict, &rendering)?;
-    Ok((object, operation))
+fn instrument(index: &RwLock<Index>, object: &Value) -> Result<Operation> {
+    let workload = read(&object.to_string())?;
+    let index = index.read();
+    let (verdict, rendering) = (index.plan(&workload, None), index.rendering(ON));
+    Ok(epiphyte_surgery::operate(Deployment, &mut object.clone(), &verdict, &rendering)?)
 }
 
 /// CPU time of an edit, in seconds. The copies that are edited are made beforehand.
-fn surgery(index: &Index, shape: Shape) -> Result<f64> {
+fn surgery(index: &RwLock<Index>, shape: Shape) -> Result<f64> {
     let object = deployment(ON, "cart", shape);
     let workload = read(&object.to_string())?;
-    let (verdict, rendering) = (index.plan(&workload, None), index.rendering(ON));
+    let (verdict, rendering) = {
+        let index = index.read();
+        (index.plan(&workload, None), index.rendering(ON))
+    };
     let samples = (0..BATCHES).map(|_| {
         let mut copies = vec![object.clone(); 10];
         let edits = cpu(|| {

@@ -22,6 +22,10 @@ use clap::{Parser, ValueEnum};
 
 use crate::report::{Report, Row};
 
+/// That of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Measures Epiphyte against the budgets of its design, and fails if one is missed.
 #[derive(Parser)]
 #[command(name = "cargo xtask bench", max_term_width = 100)]

@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use self::cluster::{Cluster, comes_true, step};
 use self::expected::{EXPECTED, generation};
 use self::observe::{Seen, look, show};
-use crate::program;
+use crate::program::{self, Profile};
 use crate::step::{Outcome, Step, headline, say};
 
 /// How the demo ends.
@@ -38,7 +38,7 @@ pub fn run(ending: Ending) -> Result<()> {
     let kubernetes = Step::start("Kubernetes");
     epiphyte_testbed::programs::kubernetes()?;
     kubernetes.end(Outcome::Ok, epiphyte_testbed::programs::KUBERNETES_VERSION);
-    let program = program::build(&["epiphyte"])?.join("epiphyte");
+    let program = program::build(&["epiphyte"], Profile::Quick)?.join("epiphyte");
 
     let runtime = Runtime::new().context("cannot start the runtime")?;
     headline("A cluster: a control plane, two nodes that offer every device, and the operator beside it");

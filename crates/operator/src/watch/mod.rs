@@ -26,8 +26,8 @@ use crate::index::{
 use crate::metrics::Metrics;
 use crate::synced::Synced;
 
-/// Objects in one page of a first list: small, since a page is held whole while it is read.
-const PAGE: u32 = 100;
+/// Objects in one page of a first list: few, since a page is held whole while it is read.
+const PAGE: u32 = 50;
 
 /// Seconds after which the API server ends a watch; a few more without an event and the connection counts as dead.
 /// Below the idle limits of common load balancers.
