@@ -12,8 +12,10 @@ use tokio::net::TcpStream;
 use crate::cluster::{Cluster, SYSTEM, until};
 use crate::process::{Memory, Process};
 
-/// The user that the operator is, so that the audit log tells its requests from all others.
-const USER: &str = "epiphyte-operator";
+/// The user that the operator is, as in a cluster: the audit log tells its requests from all others, and its own writes
+/// do not go through its own webhook.
+const USER: &str = "system:serviceaccount:odigos-system:epiphyte-operator";
+const SERVICE_ACCOUNT: &str = "epiphyte-operator";
 
 /// How long the operator must have used no CPU time to count as settled.
 const QUIET: Duration = Duration::from_millis(1500);
@@ -45,7 +47,7 @@ impl<'a> Operator<'a> {
         let (admin, webhook) = (free_address()?, free_address()?);
         let mut command = Command::new(program);
         command
-            .args(["operator", "--namespace", SYSTEM])
+            .args(["operator", "--namespace", SYSTEM, "--service-account", SERVICE_ACCOUNT])
             .arg(format!("--admin-listen={admin}"))
             .arg(format!("--webhook-listen={webhook}"))
             .arg(format!("--webhook-url=https://{webhook}"))

@@ -35,8 +35,8 @@ pub(crate) struct Arguments {
     /// In the cluster: the Service in front of the webhook, in the system namespace.
     #[arg(long, value_name = "NAME", default_value = "epiphyte-webhook", conflicts_with = "webhook_url")]
     webhook_service: String,
-    /// In the cluster: the operator's own service account, whose writes are not sent to the webhook.
-    #[arg(long, value_name = "NAME", env = "EPIPHYTE_SERVICE_ACCOUNT", conflicts_with = "webhook_url")]
+    /// The operator's own service account in the system namespace, whose writes are not sent to the webhook.
+    #[arg(long, value_name = "NAME", env = "EPIPHYTE_SERVICE_ACCOUNT")]
     service_account: Option<String>,
     #[command(flatten)]
     logs: logs::LogArguments,

@@ -1,5 +1,5 @@
 //! `epiphyte preview` as a person runs it: the program itself, without a kubeconfig and without a home.
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::io::Write as _;
 use std::path::Path;

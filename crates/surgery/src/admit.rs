@@ -114,6 +114,6 @@ fn take_over(kind: WorkloadKind, new: &mut Value, before: &Before<'_>) -> Patch 
         editor.turn_into(&template, old);
     }
     let labels = Shared { volume: None, init_container: None, ..Shared::taken(kind, before.view, before.object) };
-    pod::set(&mut editor, kind, &labels);
+    pod::set(&mut editor, kind, labels);
     editor.into_patch()
 }

@@ -6,15 +6,21 @@ use json_patch::jsonptr::{Pointer, PointerBuf};
 use serde_json::Value;
 
 use crate::editor::{Editor, name_of};
-use crate::graft::{Graft, Preloading, is_among};
+use crate::graft::{Preloading, is_among};
 use crate::rendering::variable;
 
 /// Brings the list of variables from what it has of ours to what the graft says; all others stay as and where they are.
-pub(crate) fn set(editor: &mut Editor<'_>, path: &Pointer, view: &Container, graft: &Graft) {
+pub(crate) fn set(
+    editor: &mut Editor<'_>,
+    path: &Pointer,
+    view: &Container,
+    preloading: Preloading,
+    variables: Vec<Value>,
+) {
     let env = editor.list(path);
     let mut plan = Plan { path, replaced: Vec::new(), removed: Vec::new(), added: Vec::new() };
-    plan.preload(env, view, graft);
-    plan.variables(env, view, graft);
+    plan.preload(env, view, preloading);
+    plan.variables(env, view, variables);
 
     let Plan { replaced, mut removed, added, .. } = plan;
     removed.sort_unstable();
@@ -33,7 +39,7 @@ struct Plan<'a> {
 }
 
 impl Plan<'_> {
-    fn preload(&mut self, env: &[Value], view: &Container, graft: &Graft) {
+    fn preload(&mut self, env: &[Value], view: &Container, preloading: Preloading) {
         let libraries = own_libraries(view);
         let literals: Vec<(usize, &str, Option<String>)> = env
             .iter()
@@ -42,10 +48,10 @@ impl Plan<'_> {
             .map(|(index, value)| (index, value, without(value, &libraries)))
             .collect();
         let somebody_elses = literals.iter().any(|(.., rest)| rest.is_some());
-        let mut wants_entry = graft.preloading == Preloading::ByManifest && !somebody_elses;
+        let mut wants_entry = preloading == Preloading::ByManifest && !somebody_elses;
 
         for (index, value, rest) in literals {
-            let wanted = match (rest, graft.preloading) {
+            let wanted = match (rest, preloading) {
                 (Some(rest), Preloading::None) => rest,
                 (Some(rest), Preloading::ByPlugin) => format!("{rest}:{}", names::DEVICE_PRELOAD),
                 (Some(rest), Preloading::ByManifest) => format!("{rest}:{}", names::INJECTOR_PRELOAD),
@@ -65,9 +71,8 @@ impl Plan<'_> {
         }
     }
 
-    fn variables(&mut self, env: &[Value], view: &Container, graft: &Graft) {
+    fn variables(&mut self, env: &[Value], view: &Container, mut missing: Vec<Value>) {
         let own = view.own_variables();
-        let mut missing: Vec<&Value> = graft.variables.iter().collect();
         for (index, entry) in env.iter().enumerate() {
             let Some(name) = name_of(entry).filter(|name| is_among(name, own)) else {
                 continue;
@@ -75,14 +80,14 @@ impl Plan<'_> {
             match missing.iter().position(|wanted| name_of(wanted) == Some(name)) {
                 Some(position) => {
                     let wanted = missing.remove(position);
-                    if wanted != entry {
-                        self.replaced.push((self.path.with_trailing_token(index), wanted.clone()));
+                    if wanted != *entry {
+                        self.replaced.push((self.path.with_trailing_token(index), wanted));
                     }
                 }
                 None => self.removed.push(index),
             }
         }
-        self.added.extend(missing.into_iter().cloned());
+        self.added.extend(missing);
     }
 }
 

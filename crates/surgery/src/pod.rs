@@ -16,26 +16,26 @@ pub(crate) fn template_path(kind: WorkloadKind) -> PointerBuf {
 }
 
 /// Puts volume, init container and version labels in.
-pub(crate) fn set(editor: &mut Editor<'_>, kind: WorkloadKind, shared: &Shared) {
+pub(crate) fn set(editor: &mut Editor<'_>, kind: WorkloadKind, shared: Shared) {
     let template = template_path(kind);
-    for (list, wanted) in [("volumes", &shared.volume), ("initContainers", &shared.init_container)] {
+    for (list, wanted) in [("volumes", shared.volume), ("initContainers", shared.init_container)] {
         if let Some(wanted) = wanted {
             item(editor, &below(&template, ["spec", list]), wanted);
         }
     }
-    for (path, version) in &shared.labels {
-        let there = editor.get(path);
+    for (path, version) in shared.labels {
+        let there = editor.get(&path);
         let is_free = is_vacant(there) || version_label(there).is_some();
         if is_free && there.is_none_or(|there| there != version.as_str()) {
-            editor.set(path.clone(), version.as_str().into());
+            editor.set(path, version.into());
         }
     }
 }
 
-fn item(editor: &mut Editor<'_>, list: &Pointer, wanted: &Value) {
+fn item(editor: &mut Editor<'_>, list: &Pointer, wanted: Value) {
     match named(editor.list(list), names::INJECTOR_NAME).first() {
         Some(index) => replace_unless_there(editor, list, *index, wanted),
-        None => editor.append(list, vec![wanted.clone()]),
+        None => editor.append(list, vec![wanted]),
     }
 }
 

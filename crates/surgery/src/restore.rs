@@ -22,9 +22,8 @@ pub fn restore(kind: WorkloadKind, object: &mut Value) -> Result<Patch, Unreadab
 
 fn strip(editor: &mut Editor<'_>, kind: WorkloadKind, view: &Pod) {
     let containers = below(&pod::template_path(kind), ["spec", "containers"]);
-    let nothing = Graft::default();
     for (index, view) in view.containers.iter().enumerate().filter(|(_, view)| view.is_ours()) {
-        container::set(editor, &containers.with_trailing_token(index), view, &nothing);
+        container::set(editor, &containers.with_trailing_token(index), view, Graft::default());
     }
     pod::remove(editor, kind, view);
 }

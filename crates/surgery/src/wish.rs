@@ -106,15 +106,15 @@ pub(crate) fn carry_out(
             Wish::Anew(instrument) => Graft::rendered(*instrument, &view.name, rendering),
             Wish::AsBefore(view, container) => Graft::taken(view, container),
         };
-        container::set(&mut editor, &containers.with_trailing_token(index), view, &graft);
+        container::set(&mut editor, &containers.with_trailing_token(index), view, graft);
     }
     match (SharedWish::of(view, wishes), before) {
         (SharedWish::Anew, _) => {
             let shared = Shared::rendered(kind, editor.object(), rendering);
-            pod::set(&mut editor, kind, &shared);
+            pod::set(&mut editor, kind, shared);
         }
         (SharedWish::AsBefore, Some(before)) => {
-            pod::set(&mut editor, kind, &Shared::taken(kind, before.view, before.object));
+            pod::set(&mut editor, kind, Shared::taken(kind, before.view, before.object));
         }
         (SharedWish::Bare, _) => pod::remove(&mut editor, kind, view),
         (SharedWish::Leave | SharedWish::AsBefore, _) => {}

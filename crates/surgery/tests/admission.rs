@@ -1,5 +1,4 @@
 //! What becomes of an update under admission, by example.
-#![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod workload;
 

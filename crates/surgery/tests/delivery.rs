@@ -1,5 +1,4 @@
 //! What each delivery adds to a workload, and what is left when it is taken off, by example.
-#![expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod workload;
 

@@ -1,5 +1,5 @@
 //! What a control plane of the test bed does, against the real programs.
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt as _;

@@ -13,7 +13,6 @@ mod server;
 mod serving;
 mod target;
 #[cfg(test)]
-#[expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod tests;
 mod threads;
 mod upkeep;

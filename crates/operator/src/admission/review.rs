@@ -9,9 +9,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use epiphyte_api::WorkloadKind;
 use epiphyte_plan::{AutoTraceLabel, Container, Decision, Manifest, Part, Verdict, Workload};
 use epiphyte_surgery::Rendering;
+use json_patch::Patch;
 use parking_lot::RwLock;
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::index::Index;
@@ -165,30 +166,6 @@ struct GroupVersionKind<'a> {
     kind: Cow<'a, str>,
 }
 
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Reply<'a> {
-    api_version: &'static str,
-    kind: &'static str,
-    response: Response<'a>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Response<'a> {
-    uid: &'a str,
-    allowed: bool,
-    #[serde(flatten)]
-    patch: Option<Patch>,
-}
-
-#[derive(Serialize)]
-#[serde(rename_all = "camelCase")]
-struct Patch {
-    patch_type: &'static str,
-    patch: String,
-}
-
 /// An object could not be read, or its patch not be written.
 #[derive(Debug, thiserror::Error)]
 enum Problem {
@@ -224,6 +201,20 @@ fn read<'a, O: Deserialize<'a>>(body: &'a str) -> Result<Request<'a, O>, NotARev
     Ok(request)
 }
 
+/// The response that allows the write. Base64 needs no escaping, and is not searched for what would.
+fn reply(uid: &str, patch: Option<&Patch>) -> Result<Vec<u8>, serde_json::Error> {
+    let mut reply = format!(r#"{{"apiVersion":"{API_VERSION}","kind":"{KIND}","response":{{"uid":"#);
+    reply += &serde_json::to_string(uid)?;
+    reply += r#","allowed":true"#;
+    if let Some(patch) = patch {
+        reply += r#","patchType":"JSONPatch","patch":""#;
+        BASE64.encode_string(serde_json::to_vec(patch)?, &mut reply);
+        reply += "\"";
+    }
+    reply += "}}";
+    Ok(reply.into_bytes())
+}
+
 impl GroupVersionKind<'_> {
     fn workload(&self) -> Option<WorkloadKind> {
         let is_this =
@@ -255,9 +246,7 @@ impl<O> Request<'_, O> {
                 (None, Outcome::Failed)
             }
         };
-        let response = Response { uid: &self.uid, allowed: true, patch };
-        let body = serde_json::to_vec(&Reply { api_version: API_VERSION, kind: KIND, response })?;
-        Ok(Answer { body, operation, kind, outcome })
+        Ok(Answer { body: reply(&self.uid, patch.as_ref())?, operation, kind, outcome })
     }
 }
 
@@ -292,11 +281,7 @@ impl Request<'_, Manifest> {
         };
         let old = request.old_object.map(Value::from);
         let operation = epiphyte_surgery::admit(kind, &mut object, old.as_ref(), &verdict, &rendering)?;
-        if operation.patch.0.is_empty() {
-            return Ok(None);
-        }
-        let patch = BASE64.encode(serde_json::to_vec(&operation.patch)?);
-        Ok(Some(Patch { patch_type: "JSONPatch", patch }))
+        Ok(Some(operation.patch).filter(|patch| !patch.is_empty()))
     }
 
     /// The workload in a manifest. Under creation the request alone may know its namespace, and nobody its name.

@@ -7,7 +7,6 @@
 
 mod certificate;
 #[cfg(test)]
-#[expect(clippy::indexing_slicing, reason = "a test fails by panicking")]
 mod tests;
 
 use std::fmt;

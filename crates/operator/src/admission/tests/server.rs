@@ -12,6 +12,7 @@ use jiff::SignedDuration;
 use prometheus_client::registry::Registry;
 use rustls::pki_types::ServerName;
 use rustls::{ClientConfig, RootCertStore};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -127,8 +128,19 @@ async fn what_is_no_review_has_its_status() {
     assert_eq!(status(&server, call(Method::GET, "/mutate", "")).await, StatusCode::METHOD_NOT_ALLOWED);
     assert_eq!(status(&server, call(Method::POST, "/elsewhere", "")).await, StatusCode::NOT_FOUND);
     assert_eq!(status(&server, call(Method::POST, "/mutate", "hello")).await, StatusCode::BAD_REQUEST);
-    let too_large = vec![b' '; (8 << 20) + 1];
-    assert_eq!(status(&server, call(Method::POST, "/mutate", too_large)).await, StatusCode::PAYLOAD_TOO_LARGE);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_large_is_refused_before_it_is_sent() {
+    let server = Server::start().await;
+    let mut stream = server.connect(&server.material, "http/1.1").await.expect("it connects");
+    let head = format!("POST /mutate HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-length: {}\r\n\r\n", (8 << 20) + 1);
+    stream.write_all(head.as_bytes()).await.expect("it takes the head");
+    let mut status = [0; 12];
+    timeout(DEADLINE, stream.read_exact(&mut status)).await.expect("it answers").expect("a response");
+    assert_eq!(&status, b"HTTP/1.1 413");
+    drop(stream);
     server.stop().await;
 }
 
