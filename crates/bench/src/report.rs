@@ -108,6 +108,19 @@ impl Row {
         Self { peers, ..self }
     }
 
+    /// The rows of several rounds in one: of a time the best, of a count the worst.
+    pub(crate) fn of_rounds(rounds: Vec<Vec<Self>>) -> Vec<Self> {
+        let one =
+            |rows: Vec<Self>, next: Vec<Self>| rows.into_iter().zip(next).map(|(row, next)| row.or(next)).collect();
+        rounds.into_iter().reduce(one).unwrap_or_default()
+    }
+
+    fn or(self, next: Self) -> Self {
+        let is_better = next.measured.value() < self.measured.value();
+        let takes_better = matches!(self.measured, Figure::Seconds(_));
+        if is_better == takes_better { next } else { self }
+    }
+
     fn verdict(&self) -> Verdict {
         let is_met = match self.budget {
             Budget::None => return Verdict::None,

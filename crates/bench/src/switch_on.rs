@@ -22,6 +22,9 @@ const WORKLOADS: usize = 500;
 
 const COLLECTORS: &str = "/apis/odigos.io/v1alpha1/namespaces/odigos-system/collectorsgroups";
 
+/// Rounds, of which the best time counts, since what else goes on on the machine only ever adds, and the worst of all else.
+const ROUNDS: usize = 3;
+
 /// How often the node agent's part looks for questions.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -46,18 +49,29 @@ pub(crate) async fn measure() -> Result<Vec<Row>> {
     });
     cluster.create(COLLECTORS, &group).await?;
     let (operator, _) = Operator::start_and_wait(&cluster).await?;
-    let mut rows = switch_on(&cluster, &operator, LastFact::Collectors).await?;
-    rows.extend(switch_on(&cluster, &operator, LastFact::Mark).await?);
+    let mut rounds = Vec::new();
+    for round in 0..ROUNDS {
+        // A loss counts only after a grace period: what is on stays on.
+        set_ready(&cluster, false).await?;
+        rounds.push(switch_on(&cluster, &operator, &format!("shop-{round}"), LastFact::Collectors).await?);
+    }
+    let mut rows = Row::of_rounds(rounds);
+    rows.extend(switch_on(&cluster, &operator, "stock", LastFact::Mark).await?);
     rows.push(Row::new(PART, "resident memory, peak", Figure::Bytes(operator.process()?.memory()?.peak)));
     Ok(rows)
 }
 
-async fn switch_on(cluster: &Cluster, operator: &Operator<'_>, last: LastFact) -> Result<Vec<Row>> {
-    let (namespace, title) = match last {
-        LastFact::Collectors => ("shop", "collectors ready last"),
-        LastFact::Mark => ("stock", "marked last"),
+async fn set_ready(cluster: &Cluster, ready: bool) -> Result<()> {
+    cluster.merge(&format!("{COLLECTORS}/gateway/status"), &json!({ "status": { "ready": ready } })).await?;
+    Ok(())
+}
+
+async fn switch_on(cluster: &Cluster, operator: &Operator<'_>, namespace: &str, last: LastFact) -> Result<Vec<Row>> {
+    let title = match last {
+        LastFact::Collectors => "collectors ready last",
+        LastFact::Mark => "marked last",
     };
-    crate::say(&format!("switch-on: {title}"));
+    crate::say(&format!("switch-on: {title}, in {namespace}"));
     cluster.namespace(namespace).await?;
     let deployments = (0..WORKLOADS).map(|number| {
         let shape = Shape::new(1, 12 + number * 7 % 29);
@@ -73,9 +87,7 @@ async fn switch_on(cluster: &Cluster, operator: &Operator<'_>, last: LastFact) -
     let (process, log) = (operator.process()?, cluster.plane.audit());
     let (before, start, added) = (process.cpu()?, log.mark()?, operator.added().await?);
     match last {
-        LastFact::Collectors => {
-            cluster.merge(&format!("{COLLECTORS}/gateway/status"), &json!({ "status": { "ready": true } })).await?;
-        }
+        LastFact::Collectors => set_ready(cluster, true).await?,
         LastFact::Mark => {
             mark(cluster, namespace).await?;
             answer(cluster, namespace).await?;

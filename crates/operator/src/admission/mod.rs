@@ -1,7 +1,7 @@
 //! The mutating webhook: instruments workloads in the write that creates or changes them.
 //!
 //! Every replica answers from memory and always allows. `review` is the answer to one request, `server` the HTTPS around
-//! it, on `threads` of its own; `certificates` and `configuration` say what should be, `upkeep` makes it so.
+//! it; `certificates` and `configuration` say what should be, `upkeep` makes it so.
 
 mod certificates;
 mod configuration;
@@ -14,7 +14,6 @@ mod serving;
 mod target;
 #[cfg(test)]
 mod tests;
-mod threads;
 mod upkeep;
 
 use std::sync::Arc;

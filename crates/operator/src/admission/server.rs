@@ -2,7 +2,9 @@
 
 use std::convert::Infallible;
 use std::io;
+use std::num::NonZero;
 use std::sync::Arc;
+use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
@@ -12,10 +14,11 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::Watcher;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::BufReader;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::runtime::Builder;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
@@ -23,13 +26,14 @@ use tracing::{debug, warn};
 
 use super::Admission;
 use super::serving::{Serving, tls};
-use super::threads::{Accepted, Threads};
 
 /// Path of the webhook.
 pub const PATH: &str = "/mutate";
 
 /// The API server stores objects of 1.5 MiB at most and sends two of them; JSON is larger than what it stores.
 const MAX_BODY: usize = 8 << 20;
+/// Enough for what API servers can ask.
+const MAX_THREADS: usize = 4;
 const MAX_CONNECTIONS: usize = 1024;
 const MAX_STREAMS: u32 = 1000;
 const READ_BUFFER: usize = 32 << 10;
@@ -38,6 +42,7 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 /// The API server waits no longer for the whole answer.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
+const DRAIN_TIMEOUT: Duration = Duration::from_secs(5);
 const PING_INTERVAL: Duration = Duration::from_secs(30);
 const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -47,12 +52,13 @@ pub(crate) enum ServerError {
     /// TLS cannot be set up.
     #[error("TLS cannot be set up: {0}")]
     Tls(#[from] rustls::Error),
-    /// A thread cannot have a runtime.
-    #[error("a thread cannot be set up: {0}")]
-    Thread(#[from] io::Error),
+    /// Threads cannot be started.
+    #[error("threads cannot be started: {0}")]
+    Threads(#[from] io::Error),
 }
 
-/// Serves reviews until the shutdown, then finishes those in flight.
+/// Serves reviews until the shutdown, then finishes those in flight. Threads of its own do so: no burst of planning holds
+/// an admission up.
 ///
 /// # Errors
 /// TLS or threads cannot be set up.
@@ -62,11 +68,20 @@ pub(super) async fn serve(
     admission: Arc<Admission>,
     shutdown: CancellationToken,
 ) -> Result<(), ServerError> {
-    let mut threads = Threads::start(&Arc::new(Edge::new(serving, admission)?))?;
+    let edge = Arc::new(Edge::new(serving, admission)?);
+    let threads = available_parallelism().map_or(1, NonZero::get).min(MAX_THREADS);
+    let runtime = Builder::new_multi_thread().worker_threads(threads).enable_all().build()?;
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let graceful = GracefulShutdown::new();
     while let Some(accepted) = shutdown.run_until_cancelled(accept(&listener, &slots)).await {
         match accepted {
-            Ok(accepted) => threads.hand_over(accepted),
+            Ok((stream, slot)) => {
+                let (edge, watcher) = (Arc::clone(&edge), graceful.watcher());
+                runtime.spawn(async move {
+                    edge.converse(stream, watcher).await;
+                    drop(slot);
+                });
+            }
             Err(error) => {
                 warn!(%error, "cannot accept a connection to the webhook");
                 // Out of file descriptors, most likely: connections that end give them back.
@@ -75,20 +90,26 @@ pub(super) async fn serve(
         }
     }
     drop(listener);
-    threads.finish().await;
+    if timeout(DRAIN_TIMEOUT, graceful.shutdown()).await.is_err() {
+        warn!("connections to the webhook are cut off");
+    }
+    runtime.shutdown_background();
     Ok(())
 }
 
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> io::Result<Accepted> {
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> io::Result<(std::net::TcpStream, OwnedSemaphorePermit)> {
     let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
     let (stream, _) = listener.accept().await?;
     // Answers are small and awaited.
     stream.set_nodelay(true)?;
-    Ok(Accepted { stream: stream.into_std()?, slot })
+    Ok((stream.into_std()?, slot))
 }
 
 /// What all connections share.
-pub(super) struct Edge {
+struct Edge {
     tls: TlsAcceptor,
     http1: auto::Builder<TokioExecutor>,
     http2: auto::Builder<TokioExecutor>,
@@ -110,7 +131,11 @@ impl Edge {
     }
 
     /// Answers what comes in on a connection, until it ends or the watcher says that all shall.
-    pub(super) async fn converse(&self, stream: TcpStream, watcher: Watcher) {
+    async fn converse(&self, stream: std::net::TcpStream, watcher: Watcher) {
+        let stream = match TcpStream::from_std(stream) {
+            Ok(stream) => stream,
+            Err(error) => return warn!(%error, "cannot serve a connection to the webhook"),
+        };
         // A record of TLS, of up to 16 KiB, is then read in one go, not in five.
         let stream = BufReader::with_capacity(READ_BUFFER, stream);
         let stream = match timeout(HANDSHAKE_TIMEOUT, self.tls.accept(stream)).await {
