@@ -11,6 +11,7 @@ extern crate std;
 
 mod attributes;
 mod auxiliary;
+mod host;
 mod identity;
 mod layout;
 mod links;
@@ -22,6 +23,7 @@ mod text;
 mod variables;
 
 pub use auxiliary::Auxiliary;
+pub use host::Host;
 pub use identity::{IDENTITY_LIMIT, Identity};
 pub use layout::{JAVA_AGENT, NODE_AGENT, PYTHON_AGENT, PYTHON_FOLDER, root_of};
 pub use links::{Survey, survey};

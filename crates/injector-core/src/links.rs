@@ -6,7 +6,7 @@ use crate::{
 };
 
 /// How many program headers, entries of a dynamic section and libraries are looked at.
-const LIMIT: u64 = 4096;
+const LIMIT: u64 = 512;
 
 /// The names by which C libraries know the environment. The first is the one that they use themselves.
 const ENVIRONMENT: [&[u8]; 3] = [b"__environ", b"environ", b"_environ"];
@@ -87,3 +87,7 @@ fn look_up(memory: &impl Memory, base: u64, dynamic: u64, found: &mut Survey) {
 fn is_kernels(memory: &impl Memory, path: u64) -> bool {
     memory.holds(path, b"linux-vdso.so.1")
 }
+
+#[cfg(test)]
+#[path = "links_tests.rs"]
+mod tests;

@@ -27,7 +27,7 @@ pub trait Memory {
 }
 
 /// How many entries of a dynamic section, and of one chain of symbols, are looked at.
-const LIMIT: u64 = 4096;
+const LIMIT: u64 = 256;
 
 /// Where a library keeps its symbols.
 #[derive(Clone, Copy, Debug, Default)]

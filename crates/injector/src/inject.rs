@@ -6,7 +6,7 @@ use core::{
 };
 
 use epiphyte_injector_core::{
-    Facts, IDENTITY_LIMIT, Identity, Runtime, Variable, Variables, is_package_manager, join, merge, root_of,
+    Facts, Host, IDENTITY_LIMIT, Identity, Runtime, Variable, Variables, is_package_manager, join, merge, root_of,
 };
 
 use crate::{environment::Environment, files, log, process, system};
@@ -54,13 +54,14 @@ fn change(
     }
     let mut identity = [0; IDENTITY_LIMIT];
     let mut names = [0; 390];
+    let mut hosts = [0; 64];
     let mut namespace = [0; 256];
     let facts = Facts {
         runtime,
         root,
         variables,
         identity: Identity(variables.get(Variable::IdentityFile).map_or(b"", |path| read(path, &mut identity))),
-        host_name: if has_own_name() { system::host_name(&mut names).unwrap_or_default() } else { b"" },
+        host: Host::of(system::host_name(&mut names).unwrap_or_default(), files::beginning(c"/etc/hosts", &mut hosts)),
         namespace: files::whole(NAMESPACE, &mut namespace).unwrap_or_default(),
     };
     let room = environment.room().ok_or("no memory")?;
@@ -73,14 +74,6 @@ fn change(
 
 /// Where Kubernetes mounts the namespace's name, unless a pod wants no service account.
 const NAMESPACE: &CStr = c"/var/run/secrets/kubernetes.io/serviceaccount/namespace";
-
-/// Whether the host's name is the pod's. On the network of its node a pod has the node's name, and the kubelet says so at
-/// the top of the file of hosts that it writes.
-fn has_own_name() -> bool {
-    const ON_NODE: &[u8] = b"# Kubernetes-managed hosts file (host network)";
-    let mut hosts = [0; 64];
-    !files::beginning(c"/etc/hosts", &mut hosts).starts_with(ON_NODE)
-}
 
 /// Whether a file under the root can be opened for reading.
 fn is_readable(root: &[u8], file: &str) -> bool {

@@ -8,6 +8,7 @@ mod who;
 mod tests;
 
 use crate::{
+    host::Host,
     identity::Identity,
     program::Runtime,
     text::{Page, Text},
@@ -25,8 +26,8 @@ pub struct Facts<'f> {
     pub variables: &'f Variables<'f>,
     /// What the node agent left; empty where it left nothing.
     pub identity: Identity<'f>,
-    /// The host's name, which is the pod's; empty where the pod has the name of its node, or it is not known.
-    pub host_name: &'f [u8],
+    /// What the host is called.
+    pub host: Host<'f>,
     /// The namespace by the mounted service account; empty where none is mounted.
     pub namespace: &'f [u8],
 }

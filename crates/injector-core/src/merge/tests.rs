@@ -10,7 +10,7 @@ use std::{
 use proptest::prelude::*;
 
 use super::{Facts, merge};
-use crate::{identity::Identity, program::Runtime, variables::Variables};
+use crate::{host::Host, identity::Identity, program::Runtime, variables::Variables};
 
 const ROOT: &str = "/opt/lumigo";
 const JAVA: &str = "-javaagent:/opt/lumigo/java/agent.jar";
@@ -22,6 +22,7 @@ struct Process {
     runtime: Runtime,
     identity: String,
     host: String,
+    hosts: &'static str,
     namespace: String,
     environment: Vec<String>,
 }
@@ -31,6 +32,7 @@ fn process(runtime: Runtime) -> Process {
         runtime,
         identity: String::new(),
         host: "checkout-5d9c7bfd4-x2x4z".to_string(),
+        hosts: "# Kubernetes-managed hosts file.\n",
         namespace: "shop\n".to_string(),
         environment: vec!["PATH=/bin".to_string()],
     }
@@ -62,7 +64,7 @@ impl Process {
             root: ROOT.as_bytes(),
             variables: &variables,
             identity: Identity(self.identity.as_bytes()),
-            host_name: self.host.as_bytes(),
+            host: Host::of(self.host.as_bytes(), self.hosts.as_bytes()),
             namespace: self.namespace.as_bytes(),
         };
         let mut changes = merge(&facts, &mut memory).unwrap();
@@ -245,13 +247,10 @@ fn on_the_nodes_network_the_container_gives_its_name() {
 }
 
 #[test]
-fn a_name_that_may_have_been_cut_is_no_pods_name() {
-    let name = "a".repeat(63);
-    process(Runtime::Java)
-        .host(&name)
-        .start()
-        .sees("OTEL_SERVICE_NAME", &name)
-        .sees("OTEL_RESOURCE_ATTRIBUTES", "k8s.namespace.name=shop");
+fn a_host_that_may_be_no_pod_gives_the_service_its_name_only() {
+    let mut process = process(Runtime::Java);
+    process.hosts = "127.0.0.1 localhost";
+    process.start().sees("OTEL_SERVICE_NAME", "checkout").sees("OTEL_RESOURCE_ATTRIBUTES", "k8s.namespace.name=shop");
 }
 
 #[test]
@@ -274,7 +273,7 @@ fn what_does_not_fit_is_not_written_at_all() {
         root: ROOT.as_bytes(),
         variables: &variables,
         identity: Identity::default(),
-        host_name: b"",
+        host: Host::Unknown,
         namespace: b"",
     };
     assert!((0..80).all(|size| merge(&facts, &mut vec![0; size]).is_none()));

@@ -3,21 +3,24 @@
 use super::{Editor, Facts};
 use crate::{
     attributes,
+    host::Host,
     pod_name::{Owner, PodName},
     variables::Variable,
 };
 
 const SERVICE: &str = "service.name";
 const POD: &str = "k8s.pod.name";
-/// The longest name of a host. A pod's name may be longer, and its host's name is cut then.
-const HOST_NAME_LIMIT: usize = 63;
 
 pub(super) fn introduce(editor: &mut Editor<'_, '_>, facts: &Facts<'_>) -> Option<()> {
     let given = editor.given(Variable::ResourceAttributes).unwrap_or_default();
     let container = editor.given(Variable::ContainerName).filter(|name| attributes::is_value(name));
-    let is_known = facts.identity.get(POD).is_some();
-    let host = if is_known { b"" } else { pod(facts.host_name) };
-    let pod = PodName::read(host);
+    let host = if facts.identity.get(POD).is_some() { Host::Unknown } else { facts.host };
+    let (name, whole) = match host {
+        Host::Pod(name) => (name, Some(name)),
+        Host::Other(name) => (name, None),
+        Host::Unknown => (&b""[..], None),
+    };
+    let pod = PodName::read(name);
 
     if !attributes::has(given, SERVICE) {
         let guess = Some(pod.workload).filter(|name| !name.is_empty());
@@ -26,7 +29,6 @@ pub(super) fn introduce(editor: &mut Editor<'_, '_>, facts: &Facts<'_>) -> Optio
         }
     }
 
-    let whole = Some(host).filter(|name| !name.is_empty() && name.len() < HOST_NAME_LIMIT);
     let (deployment, replica_set, cron_job, job) = match pod.owner.filter(|_| whole.is_some()) {
         Some(Owner::Deployment(replica_set)) => (Some(pod.workload), Some(replica_set), None, None),
         Some(Owner::CronJob(job)) => (None, None, Some(pod.workload), Some(job)),
@@ -57,10 +59,4 @@ pub(super) fn introduce(editor: &mut Editor<'_, '_>, facts: &Facts<'_>) -> Optio
         text.push(given)?;
         missing.try_for_each(|(key, value)| attributes::add(text, start, key, value))
     })
-}
-
-/// The host's name, if it can be a pod's.
-fn pod(host: &[u8]) -> &[u8] {
-    let plain = |byte: &u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-.".contains(byte);
-    if host.iter().all(plain) { host } else { b"" }
 }
