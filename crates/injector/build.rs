@@ -12,6 +12,7 @@ fn main() {
             "-Wl,-z,noseparate-code",
             "-Wl,--hash-style=both",
             "-Wl,--build-id=none",
+            "-Wl,--no-rosegment",
             "-Wl,--no-eh-frame-hdr",
         ] {
             println!("cargo::rustc-link-arg-cdylib={argument}");

@@ -3,8 +3,13 @@
 
 use crate::{attributes::is_value, layout::split_first};
 
+/// The attribute that names the pod.
+pub(crate) const POD: &str = "k8s.pod.name";
+/// The attribute that names the namespace.
+pub(crate) const NAMESPACE: &str = "k8s.namespace.name";
+
 /// The longest identity file that is read, in bytes.
-pub const IDENTITY_LIMIT: usize = 4096;
+pub const IDENTITY_LIMIT: usize = 2048;
 
 /// The text of an identity file. Lines that make no sense are passed over.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,6 +19,11 @@ impl<'t> Identity<'t> {
     /// The attributes, in the order of the lines.
     pub fn attributes(self) -> impl Iterator<Item = (&'t str, &'t [u8])> {
         self.0.split(|byte| *byte == b'\n').filter_map(attribute)
+    }
+
+    /// Whether it tells the pod and its namespace, so that nobody has to guess.
+    pub fn is_complete(self) -> bool {
+        self.get(POD).is_some() && self.get(NAMESPACE).is_some()
     }
 
     /// The value of an attribute.
@@ -42,6 +52,7 @@ mod tests {
         assert_eq!(identity.attributes().collect::<Vec<_>>(), expected);
         assert_eq!(identity.get("k8s.pod.name"), Some(&b"a-1"[..]));
         assert_eq!(identity.get("k8s.node.name"), None);
+        assert!(!identity.is_complete());
     }
 
     #[test]

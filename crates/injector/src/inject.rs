@@ -44,7 +44,7 @@ fn change(
     variables: &Variables<'_>,
     library: Option<u64>,
 ) -> Result<(), &'static str> {
-    let mut arguments = [0; 1024];
+    let mut arguments = [0; 512];
     if runtime == Runtime::Node && is_package_manager(files::beginning(c"/proc/self/cmdline", &mut arguments)) {
         return Err("a package manager, whose children are instrumented");
     }
@@ -56,14 +56,15 @@ fn change(
     let mut names = [0; 390];
     let mut hosts = [0; 64];
     let mut namespace = [0; 256];
-    let facts = Facts {
-        runtime,
-        root,
-        variables,
-        identity: Identity(variables.get(Variable::IdentityFile).map_or(b"", |path| read(path, &mut identity))),
-        host: Host::of(system::host_name(&mut names).unwrap_or_default(), files::beginning(c"/etc/hosts", &mut hosts)),
-        namespace: files::whole(NAMESPACE, &mut namespace).unwrap_or_default(),
-    };
+    let mut facts = Facts { runtime, root, variables, identity: Identity(b""), host: Host::Unknown, namespace: b"" };
+    if let Some(path) = variables.get(Variable::IdentityFile) {
+        facts.identity = Identity(read(path, &mut identity));
+    }
+    if !facts.identity.is_complete() {
+        let name = system::host_name(&mut names).unwrap_or_default();
+        facts.host = Host::of(name, files::beginning(c"/etc/hosts", &mut hosts));
+        facts.namespace = files::whole(NAMESPACE, &mut namespace).unwrap_or_default();
+    }
     let room = environment.room().ok_or("no memory")?;
     let changes = merge(&facts, room.text).ok_or("the new values are too long")?;
     if changes.is_empty() {
@@ -72,19 +73,22 @@ fn change(
     environment.publish(room.list, changes).ok_or("the environment is too large")
 }
 
+/// The longest path that is followed, in bytes.
+const PATH_LIMIT: usize = 768;
+
 /// Where Kubernetes mounts the namespace's name, unless a pod wants no service account.
 const NAMESPACE: &CStr = c"/var/run/secrets/kubernetes.io/serviceaccount/namespace";
 
-/// Whether a file under the root can be opened for reading.
+/// Whether a file under the root can be read.
 fn is_readable(root: &[u8], file: &str) -> bool {
-    let mut path = [0; 1024];
+    let mut path = [0; PATH_LIMIT];
     let path = join(&[root, file.as_bytes()], &mut path).and_then(|path| CStr::from_bytes_until_nul(path).ok());
-    path.and_then(system::File::open).is_some()
+    path.is_some_and(system::is_readable)
 }
 
 /// The whole of a file; empty where it cannot be read.
 fn read<'b>(path: &[u8], buffer: &'b mut [u8]) -> &'b [u8] {
-    let mut name = [0; 1024];
+    let mut name = [0; PATH_LIMIT];
     let path = join(&[path], &mut name).and_then(|path| CStr::from_bytes_until_nul(path).ok());
     path.and_then(|path| files::whole(path, buffer)).unwrap_or_default()
 }

@@ -4,13 +4,13 @@ use core::ptr::with_exposed_provenance;
 
 use epiphyte_injector_core::{Auxiliary, Memory, Survey, survey};
 
-use crate::{files, system};
+use crate::system;
 
 /// Surveys the libraries of this process. `None` where that is not known, or the process has rights that its starter did
 /// not have.
 pub(crate) fn libraries() -> Option<Survey> {
     let mut buffer = [0; 1024];
-    let auxiliary = Auxiliary::read(files::whole(c"/proc/self/auxv", &mut buffer)?)?;
+    let auxiliary = Auxiliary::read(system::auxiliary(&mut buffer)?)?;
     if auxiliary.secure { None } else { survey(&Own, &auxiliary, system::dynamic_section()) }
 }
 

@@ -4,12 +4,12 @@ use super::{Editor, Facts};
 use crate::{
     attributes,
     host::Host,
+    identity::{NAMESPACE, POD},
     pod_name::{Owner, PodName},
     variables::Variable,
 };
 
 const SERVICE: &str = "service.name";
-const POD: &str = "k8s.pod.name";
 
 pub(super) fn introduce(editor: &mut Editor<'_, '_>, facts: &Facts<'_>) -> Option<()> {
     let given = editor.given(Variable::ResourceAttributes).unwrap_or_default();
@@ -36,7 +36,7 @@ pub(super) fn introduce(editor: &mut Editor<'_, '_>, facts: &Facts<'_>) -> Optio
     };
     let own = [
         ("k8s.container.name", container),
-        ("k8s.namespace.name", Some(facts.namespace.trim_ascii()).filter(|name| attributes::is_value(name))),
+        (NAMESPACE, Some(facts.namespace.trim_ascii()).filter(|name| attributes::is_value(name))),
         (POD, whole),
         ("k8s.deployment.name", deployment),
         ("k8s.replicaset.name", replica_set),

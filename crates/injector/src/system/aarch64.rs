@@ -4,12 +4,14 @@ use core::arch::asm;
 
 /// Numbers of the system calls.
 pub(super) mod number {
+    pub(crate) const FACCESSAT: usize = 48;
     pub(crate) const OPENAT: usize = 56;
     pub(crate) const CLOSE: usize = 57;
     pub(crate) const READ: usize = 63;
     pub(crate) const WRITE: usize = 64;
     pub(crate) const READLINKAT: usize = 78;
     pub(crate) const UNAME: usize = 160;
+    pub(crate) const PRCTL: usize = 167;
     pub(crate) const MMAP: usize = 222;
 }
 

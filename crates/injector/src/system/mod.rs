@@ -51,6 +51,24 @@ pub(crate) fn read_link<'b>(path: &CStr, buffer: &'b mut [u8]) -> Option<&'b [u8
     if length < buffer.len() { buffer.get(..length) } else { None }
 }
 
+/// Whether a file is there and readable.
+pub(crate) fn is_readable(path: &CStr) -> bool {
+    const READ: usize = 4;
+    let path = path.as_ptr().expose_provenance();
+    // SAFETY: the path is readable up to its zero byte, and the kernel writes nothing.
+    result(unsafe { call(number::FACCESSAT, [CURRENT_FOLDER, path, READ, 0, 0, 0]) }).is_some()
+}
+
+/// The auxiliary vector, as much as the buffer holds. From Linux 6.4 on it comes without the cost of a file in `/proc`.
+pub(crate) fn auxiliary(buffer: &mut [u8]) -> Option<&[u8]> {
+    const GET_AUXILIARY: usize = 0x4155_5856;
+    let at = buffer.as_mut_ptr().expose_provenance();
+    // SAFETY: the kernel writes into the buffer, and not past its end.
+    let length = result(unsafe { call(number::PRCTL, [GET_AUXILIARY, at, buffer.len(), 0, 0, 0]) });
+    let length = length.or_else(|| File::open(c"/proc/self/auxv")?.read(buffer))?;
+    buffer.get(..length.min(buffer.len()))
+}
+
 /// The host's name.
 pub(crate) fn host_name(buffer: &mut [u8; 390]) -> Option<&[u8]> {
     /// Six fields of this size; the host's name is in the second.

@@ -9,8 +9,10 @@ pub(super) mod number {
     pub(crate) const CLOSE: usize = 3;
     pub(crate) const MMAP: usize = 9;
     pub(crate) const UNAME: usize = 63;
+    pub(crate) const PRCTL: usize = 157;
     pub(crate) const OPENAT: usize = 257;
     pub(crate) const READLINKAT: usize = 267;
+    pub(crate) const FACCESSAT: usize = 269;
 }
 
 /// Makes a system call.
