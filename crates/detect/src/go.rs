@@ -23,14 +23,14 @@ const MAX_VERSION: usize = 1024;
 
 /// A Go program.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct GoProgram {
+pub(crate) struct GoProgram {
     /// The version of the Go that built it, without the word `go`; a toolchain between releases may have none.
-    pub version: Option<String>,
+    pub(crate) version: Option<String>,
 }
 
 impl GoProgram {
     /// Looks for the build information. `None` for a program that is not Go's.
-    pub fn read(source: &(impl ReadAt + ?Sized), elf: &Elf) -> Option<Self> {
+    pub(crate) fn read(source: &(impl ReadAt + ?Sized), elf: &Elf) -> Option<Self> {
         // Without sections it is at the beginning of the first data that can be written.
         let data = || elf.loads.iter().find(|load| load.writable).map(|load| load.file.clone());
         let place = elf.go_build_info.clone().or_else(data)?;

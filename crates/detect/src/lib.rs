@@ -43,8 +43,8 @@ pub mod parse {
     pub use crate::cgroup::{Membership, membership};
     pub use crate::command::{arguments, variables};
     pub use crate::elf::Elf;
-    pub use crate::go::GoProgram;
     pub use crate::maps::mapped_files;
+    pub use crate::native::Native;
     pub use crate::read::ReadAt;
     pub use crate::stat::{Stat, stat};
     pub use crate::version::java_release;

@@ -18,15 +18,16 @@ const MAX_CONSTANTS: u64 = 8 * 1024 * 1024;
 
 /// A compiled program.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Native {
-    pub(crate) language: Language,
+pub struct Native {
+    /// Go, .NET, Rust, or C and C++.
+    pub language: Language,
     /// Version of Go or of the Rust compiler.
-    pub(crate) version: Option<String>,
+    pub version: Option<String>,
 }
 
 impl Native {
     /// Looks at a program. `None` where it tells nothing.
-    pub(crate) fn read(source: &(impl ReadAt + ?Sized), elf: &Elf) -> Option<Self> {
+    pub fn read(source: &(impl ReadAt + ?Sized), elf: &Elf) -> Option<Self> {
         if let Some(go) = GoProgram::read(source, elf) {
             return Some(Self { language: Language::Go, version: go.version });
         }
@@ -162,7 +163,7 @@ mod tests {
         let of = |kind: VersionText, text: &str| kind.find(text.as_bytes(), &constants(text));
         let python = || VersionText::Python("3.11".into());
         assert_eq!(of(python(), "/3.11.7/lib\03.11\0x13.11.9\0 3.11.7\0").as_deref(), Some("3.11.7"));
-        assert_eq!(of(python(), "\x003.11.2+\0").as_deref(), Some("3.11.2"));
+        assert_eq!(of(python(), " 3.11.2+\0").as_deref(), Some("3.11.2"));
         assert_eq!(of(python(), "python3.11.so\0"), None);
         assert_eq!(
             of(VersionText::Node, "https://nodejs.org/download/release/v22.1.0/node-v22.1.0.tar.gz\0").as_deref(),

@@ -50,6 +50,8 @@ impl Scanner {
 
     /// Looks into the wanted containers; sorted by container id. One without processes is not among them.
     ///
+    /// A process tells less while it starts, before its libraries are mapped: ask about containers that are ready.
+    ///
     /// # Errors
     /// When the proc folder cannot be listed. A process that ends meanwhile is no error.
     pub fn scan(&mut self, wanted: &Wanted) -> Result<Vec<Sighting>, ScanError> {
