@@ -65,10 +65,11 @@ impl fmt::Display for OtherAgent {
 }
 
 /// What the name of a file or folder of an agent begins with, in lower case. Distributions of OpenTelemetry stand before it.
-const FILES: [(&str, OtherAgent); 42] = [
+const FILES: [(&str, OtherAgent); 43] = [
     ("dd-java-agent", OtherAgent::Datadog),
     ("dd-trace", OtherAgent::Datadog),
     ("ddtrace", OtherAgent::Datadog),
+    ("@datadog", OtherAgent::Datadog),
     ("datadog-apm", OtherAgent::Datadog),
     ("datadog-lib", OtherAgent::Datadog),
     ("datadog-packages", OtherAgent::Datadog),
@@ -156,8 +157,11 @@ pub(crate) fn by_files(text: &str) -> Option<OtherAgent> {
     entries.flat_map(paths).filter(|path| !names_ours(path)).find_map(|path| {
         let mut parts = path.split(['/', ':', '=']);
         parts.find_map(|part| {
-            let begins = |name: &str| part.get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
-            FILES.iter().find(|(name, _)| begins(name)).map(|(_, agent)| *agent)
+            let begins =
+                |part: &str, name: &str| part.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name));
+            // npm's packages may have the vendor before the slash: @newrelic/native-metrics.
+            let bare = part.strip_prefix('@').unwrap_or(part);
+            FILES.iter().find(|(name, _)| begins(part, name) || begins(bare, name)).map(|(_, agent)| *agent)
         })
     })
 }
@@ -239,7 +243,8 @@ mod tests {
             Some(OtherAgent::Elastic)
         );
         assert_eq!(by_arguments(b"node\0-r\0newrelic\0server.js\0"), Some(OtherAgent::NewRelic));
-        assert_eq!(by_files("/app/node_modules/@instana/core/a.node"), None);
+        assert_eq!(by_files("/app/node_modules/@instana/core/a.node"), Some(OtherAgent::Instana));
+        assert_eq!(by_files("/app/node_modules/@datadog/native-metrics/a.node"), Some(OtherAgent::Datadog));
         assert_eq!(by_files("/opt/instana/libinstana_init.so"), Some(OtherAgent::Instana));
     }
 

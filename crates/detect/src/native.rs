@@ -162,7 +162,7 @@ mod tests {
     fn runtimes_carry_their_versions() {
         let of = |kind: VersionText, text: &str| kind.find(text.as_bytes(), &constants(text));
         let python = || VersionText::Python("3.11".into());
-        assert_eq!(of(python(), "/3.11.7/lib\03.11\0x13.11.9\0 3.11.7\0").as_deref(), Some("3.11.7"));
+        assert_eq!(of(python(), "/3.11.7/lib\x003.11\0x13.11.9\0 3.11.7\0").as_deref(), Some("3.11.7"));
         assert_eq!(of(python(), " 3.11.2+\0").as_deref(), Some("3.11.2"));
         assert_eq!(of(python(), "python3.11.so\0"), None);
         assert_eq!(

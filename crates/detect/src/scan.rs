@@ -12,8 +12,11 @@ use crate::resolve::{Candidate, names, resolve};
 use crate::sighting::{Doubt, Runtime, Sighting};
 use crate::wanted::Wanted;
 
-/// Most processes of one container that are looked at: those with the lowest ids.
+/// Most processes of one container whose ages and parents are read: those with the lowest ids.
 const MAX_PROCESSES: usize = 512;
+
+/// Most of a container's own processes whose programs are looked at: the oldest.
+const MAX_PROGRAMS: usize = 64;
 
 /// Looks into containers through a proc folder. Remembers what it read of programs, so that it is worth keeping.
 #[derive(Debug)]
@@ -84,7 +87,7 @@ impl Scanner {
         let member = |pid| Some(Member { pid, stat: self.proc.stat(pid, &mut self.buffer)? });
         let members: Vec<Member> = pids.into_iter().filter_map(member).collect();
         let (mut wrappers, mut candidates) = (Vec::new(), Vec::new());
-        for member in own(&members) {
+        for member in own(&members).into_iter().take(MAX_PROGRAMS) {
             match self.identify(member) {
                 Some(Found::Wrapper(program)) => wrappers.push(program),
                 Some(Found::Candidate(candidate)) => candidates.push(candidate),

@@ -5,21 +5,28 @@ use epiphyte_api::Language;
 use crate::command::arguments;
 use crate::runtime::base;
 
-/// Shells, first processes, supervisors and idle tools.
-const PROGRAMS: [&str; 45] = [
+/// Shells, first processes, supervisors, launchers and idle tools.
+const PROGRAMS: [&str; 56] = [
     "ash",
     "bash",
     "busybox",
+    "cargo",
     "cat",
     "catatonit",
+    "chamber",
+    "consul-template",
     "coreutils",
     "crond",
     "csh",
     "dash",
     "docker-init",
+    "dockerize",
+    "doppler",
     "dumb-init",
     "env",
+    "envconsul",
     "fish",
+    "go",
     "gosu",
     "init",
     "ksh",
@@ -43,6 +50,7 @@ const PROGRAMS: [&str; 45] = [
     "su",
     "su-exec",
     "sudo",
+    "supercronic",
     "systemd",
     "tail",
     "tee",
@@ -50,18 +58,28 @@ const PROGRAMS: [&str; 45] = [
     "tini",
     "tini-static",
     "toybox",
+    "uv",
+    "vault-env",
     "watch",
+    "watchexec",
     "zsh",
 ];
 
 /// The same, written in an interpreted language.
-const SCRIPTS: [&str; 13] = [
+const SCRIPTS: [&str; 20] = [
+    "PM2",
+    "circusd",
     "corepack",
+    "honcho",
+    "nodemon",
+    "nodemon.js",
     "npm",
     "npm-cli.js",
     "npx",
     "npx-cli.js",
     "pipenv",
+    "pm2",
+    "pm2-runtime",
     "pnpm",
     "pnpm.cjs",
     "poetry",
@@ -77,7 +95,7 @@ pub(crate) fn is_wrapper(program: &str, language: Option<&Language>, cmdline: &[
         || matches!(language, Some(Language::Python | Language::JavaScript)) && script(cmdline)
 }
 
-/// Whether an interpreter runs one of [`SCRIPTS`]; npm and yarn call their process so themselves, `npm start`.
+/// Whether an interpreter runs one of [`SCRIPTS`]; some call their process so themselves, `npm start`.
 fn script(cmdline: &[u8]) -> bool {
     let mut arguments = arguments(cmdline).filter_map(|argument| std::str::from_utf8(argument).ok());
     let title = arguments.next().and_then(|title| title.split(' ').next());

@@ -71,7 +71,8 @@ pub fn output(program: &str, arguments: &[&str]) -> Option<String> {
 pub fn skipped<T>(reason: &str) -> Option<T> {
     use std::io::Write;
     let name = std::thread::current().name().unwrap_or_default().to_owned();
-    writeln!(std::io::stderr(), "skipped: {name}: {reason}").unwrap();
+    let mut stderr = std::io::stderr();
+    writeln!(stderr, "skipped: {name}: {reason}").unwrap();
     None
 }
 
@@ -104,7 +105,7 @@ impl Compiled {
     }
 }
 
-/// The C library that this machine's programs use.
+/// Whether this machine's own programs use musl.
 pub fn host_has_musl() -> bool {
     Path::new("/lib/ld-musl-x86_64.so.1").exists() || Path::new("/lib/ld-musl-aarch64.so.1").exists()
 }
