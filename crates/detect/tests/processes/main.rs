@@ -1,5 +1,5 @@
 //! Looks at real processes through the real `/proc`.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod start;
 
