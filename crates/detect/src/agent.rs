@@ -64,51 +64,52 @@ impl fmt::Display for OtherAgent {
     }
 }
 
-/// What the name of a file or folder of an agent begins with, in lower case. Distributions of OpenTelemetry stand before it.
+/// What the name of a file or folder of an agent begins with, in lower case: sorted, and none the beginning of another, so
+/// that a name is looked up and not compared with each.
 const FILES: [(&str, OtherAgent); 43] = [
-    ("dd-java-agent", OtherAgent::Datadog),
-    ("dd-trace", OtherAgent::Datadog),
-    ("ddtrace", OtherAgent::Datadog),
     ("@datadog", OtherAgent::Datadog),
+    ("appdynamics", OtherAgent::AppDynamics),
+    ("applicationinsights-agent", OtherAgent::ApplicationInsights),
+    ("appserveragent", OtherAgent::AppDynamics),
+    ("auto-instrumentations-node", OtherAgent::OpenTelemetry),
+    ("auto_instrumentation", OtherAgent::OpenTelemetry),
+    ("autoinstrumentation.js", OtherAgent::OpenTelemetry),
+    ("aws-opentelemetry-agent", OtherAgent::OpenTelemetry),
     ("datadog-apm", OtherAgent::Datadog),
     ("datadog-lib", OtherAgent::Datadog),
     ("datadog-packages", OtherAgent::Datadog),
     ("datadog.trace", OtherAgent::Datadog),
-    ("{846f5f1c-f9ae-4b07-969e-05c26bc060d8}", OtherAgent::Datadog),
-    ("newrelic", OtherAgent::NewRelic),
-    ("libnewrelicprofiler", OtherAgent::NewRelic),
-    ("{36032161-ffc0-4b61-b559-f6c5d41bae5a}", OtherAgent::NewRelic),
-    ("liboneagent", OtherAgent::Dynatrace),
-    ("oneagent", OtherAgent::Dynatrace),
+    ("dd-java-agent", OtherAgent::Datadog),
+    ("dd-trace", OtherAgent::Datadog),
+    ("ddtrace", OtherAgent::Datadog),
     ("dynatrace", OtherAgent::Dynatrace),
-    ("appdynamics", OtherAgent::AppDynamics),
-    ("appserveragent", OtherAgent::AppDynamics),
-    ("libappdprofiler", OtherAgent::AppDynamics),
     ("elastic-apm", OtherAgent::Elastic),
-    ("elasticapm", OtherAgent::Elastic),
     ("elastic-otel-javaagent", OtherAgent::Elastic),
-    ("libelastic_apm_profiler", OtherAgent::Elastic),
-    ("{fa65fe15-f085-4681-9b20-95e04f6c03cc}", OtherAgent::Elastic),
-    ("instana", OtherAgent::Instana),
-    ("libinstana", OtherAgent::Instana),
-    ("splunk-otel", OtherAgent::Splunk),
-    ("signalfx-tracing", OtherAgent::Splunk),
-    ("signalfx-dotnet", OtherAgent::Splunk),
-    ("{b4c89b0f-9908-4f73-9f59-0d77c5a06874}", OtherAgent::Splunk),
-    ("skywalking-agent", OtherAgent::SkyWalking),
-    ("pinpoint-bootstrap", OtherAgent::Pinpoint),
-    ("applicationinsights-agent", OtherAgent::ApplicationInsights),
-    ("opentelemetry-javaagent", OtherAgent::OpenTelemetry),
-    ("aws-opentelemetry-agent", OtherAgent::OpenTelemetry),
+    ("elasticapm", OtherAgent::Elastic),
     ("grafana-opentelemetry-java", OtherAgent::OpenTelemetry),
-    ("otel-auto-instrumentation", OtherAgent::OpenTelemetry),
-    ("opentelemetry.autoinstrumentation", OtherAgent::OpenTelemetry),
-    ("auto-instrumentations-node", OtherAgent::OpenTelemetry),
-    ("auto_instrumentation", OtherAgent::OpenTelemetry),
+    ("instana", OtherAgent::Instana),
+    ("libappdprofiler", OtherAgent::AppDynamics),
+    ("libelastic_apm_profiler", OtherAgent::Elastic),
+    ("libinstana", OtherAgent::Instana),
+    ("libnewrelicprofiler", OtherAgent::NewRelic),
+    ("liboneagent", OtherAgent::Dynatrace),
     ("libotelinject", OtherAgent::OpenTelemetry),
+    ("newrelic", OtherAgent::NewRelic),
+    ("oneagent", OtherAgent::Dynatrace),
     ("opentelemetry-injector", OtherAgent::OpenTelemetry),
-    ("autoinstrumentation.js", OtherAgent::OpenTelemetry),
+    ("opentelemetry-javaagent", OtherAgent::OpenTelemetry),
+    ("opentelemetry.autoinstrumentation", OtherAgent::OpenTelemetry),
+    ("otel-auto-instrumentation", OtherAgent::OpenTelemetry),
+    ("pinpoint-bootstrap", OtherAgent::Pinpoint),
+    ("signalfx-dotnet", OtherAgent::Splunk),
+    ("signalfx-tracing", OtherAgent::Splunk),
+    ("skywalking-agent", OtherAgent::SkyWalking),
+    ("splunk-otel", OtherAgent::Splunk),
+    ("{36032161-ffc0-4b61-b559-f6c5d41bae5a}", OtherAgent::NewRelic),
+    ("{846f5f1c-f9ae-4b07-969e-05c26bc060d8}", OtherAgent::Datadog),
     ("{918728dd-259f-4a6a-ac2b-b85e1b658318}", OtherAgent::OpenTelemetry),
+    ("{b4c89b0f-9908-4f73-9f59-0d77c5a06874}", OtherAgent::Splunk),
+    ("{fa65fe15-f085-4681-9b20-95e04f6c03cc}", OtherAgent::Elastic),
 ];
 
 /// What the names of variables begin with that only an agent reads.
@@ -154,16 +155,21 @@ const OPTIONS: [&str; 4] = ["--import", "--require", "-m", "-r"];
 /// The agent whose file or folder a text names: a list of options, a list of paths, or a path.
 pub(crate) fn by_files(text: &str) -> Option<OtherAgent> {
     let entries = text.split(|it: char| it.is_ascii_whitespace() || matches!(it, ';' | ','));
-    entries.flat_map(paths).filter(|path| !names_ours(path)).find_map(|path| {
-        let mut parts = path.split(['/', ':', '=']);
-        parts.find_map(|part| {
-            let begins =
-                |part: &str, name: &str| part.get(..name.len()).is_some_and(|it| it.eq_ignore_ascii_case(name));
-            // npm's packages may have the vendor before the slash: @newrelic/native-metrics.
-            let bare = part.strip_prefix('@').unwrap_or(part);
-            FILES.iter().find(|(name, _)| begins(part, name) || begins(bare, name)).map(|(_, agent)| *agent)
-        })
-    })
+    entries.flat_map(paths).find_map(by_path)
+}
+
+/// The same of one path, before which an option such as `-javaagent:` may stand.
+pub(crate) fn by_path(path: &str) -> Option<OtherAgent> {
+    // npm's packages may have the vendor before the slash: @newrelic/native-metrics.
+    let by_part = |part: &str| by_name(part).or_else(|| by_name(part.strip_prefix('@')?));
+    path.split(['/', ':', '=']).find_map(by_part).filter(|_| !names_ours(path))
+}
+
+fn by_name(name: &str) -> Option<OtherAgent> {
+    let lower = || name.bytes().map(|byte| byte.to_ascii_lowercase());
+    let after = FILES.partition_point(|(begin, _)| begin.bytes().le(lower()));
+    let (begin, agent) = FILES.get(after.checked_sub(1)?)?;
+    begin.bytes().eq(lower().take(begin.len())).then_some(*agent)
 }
 
 /// The paths of a list with colons; an option such as `-javaagent:<path>` is one entry.
@@ -212,8 +218,11 @@ mod tests {
     use super::{FILES, OtherAgent, by_arguments, by_environment, by_files};
 
     #[test]
-    fn names_of_files_are_in_lower_case() {
+    fn names_of_files_can_be_looked_up() {
         assert!(FILES.iter().all(|(name, _)| *name == name.to_ascii_lowercase()));
+        for ((name, _), (next, _)) in FILES.iter().zip(FILES.iter().skip(1)) {
+            assert!(name < next && !next.starts_with(name), "{name} {next}");
+        }
     }
 
     #[test]

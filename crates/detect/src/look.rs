@@ -2,14 +2,14 @@
 
 use epiphyte_api::Language;
 
-use crate::agent::{OtherAgent, by_arguments, by_environment, by_files};
+use crate::agent::{OtherAgent, by_arguments, by_environment, by_files, by_path};
 use crate::auxv::{SecureExecution, Width, secure_execution};
 use crate::command::variables;
 use crate::elf::Elf;
 use crate::family::Member;
 use crate::maps::mapped_files;
 use crate::native::VersionText;
-use crate::ours::{foreign_preloads, names_ours};
+use crate::ours::{foreign_preloads, is_ours};
 use crate::proc::{Opened, ProcFile};
 use crate::read::piece;
 use crate::resolve::{Candidate, Evidence};
@@ -156,13 +156,13 @@ impl Scanner {
         if self.proc.read(pid, ProcFile::Maps, &mut self.buffer).is_none() {
             return mapped;
         }
-        for path in mapped_files(&self.buffer).filter(|path| !names_ours(path)) {
+        for path in mapped_files(&self.buffer).filter(|path| !is_ours(path)) {
             let name = base(path);
             if mapped.runtime.is_none() {
                 mapped.runtime = by_library(name).map(|language| (language, path.to_owned()));
             }
             mapped.cplusplus |= name.starts_with("libstdc++.so") || name.starts_with("libc++.so");
-            mapped.other_agent = mapped.other_agent.or_else(|| by_files(path));
+            mapped.other_agent = mapped.other_agent.or_else(|| by_path(path));
         }
         mapped
     }

@@ -15,6 +15,12 @@ pub(crate) fn names_ours(text: &str) -> bool {
     })
 }
 
+/// Whether a file is ours, by its path.
+pub(crate) fn is_ours(path: &str) -> bool {
+    let under = |folder| path.strip_prefix(folder).is_some_and(|rest| rest.starts_with('/'));
+    under(DEVICE_MOUNT_PATH) || under(INJECTOR_MOUNT_PATH)
+}
+
 /// The libraries of an `LD_PRELOAD` or an `/etc/ld.so.preload` that are not ours, separated by colons; `None` where none
 /// is left.
 pub(crate) fn foreign_preloads(list: &[u8]) -> Option<String> {
