@@ -51,23 +51,29 @@ fn a_hundred_thousand_mappings_and_endless_texts_are_cut() {
     java.file("environ", "A=".repeat(1 << 22)).file("cmdline", vec![0; 1 << 22]).file("auxv", vec![1; 1 << 20]);
     let start = Instant::now();
     assert_eq!(look(&folder).language, Ok(Language::Java));
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 #[test]
 fn a_program_with_absurd_headers_costs_nothing() {
     let folder = Folder::new();
     let program = folder.path().join("absurd");
-    let mut file = vec![0xff; 4096];
-    for (to, from) in file.iter_mut().zip([0x7f, b'E', b'L', b'F', 2, 1, 1, 0]) {
-        *to = from;
+    // Tables of true entry sizes, right behind the header, with as many entries as can be said, and all of them endless.
+    let mut file = vec![0xff; 1 << 20];
+    file[..8].copy_from_slice(&[0x7f, b'E', b'L', b'F', 2, 1, 1, 0]);
+    for table in [32, 40] {
+        file[table..table + 8].copy_from_slice(&64u64.to_le_bytes());
     }
+    for (size, entry) in [(54, 56u16), (58, 64)] {
+        file[size..size + 2].copy_from_slice(&entry.to_le_bytes());
+    }
+    file[64..72].copy_from_slice(&[1, 0, 0, 0, 2, 0, 0, 0]);
     fs::write(&program, file).unwrap();
     fs::File::options().write(true).open(&program).unwrap().set_len(1 << 40).unwrap();
     folder.process(10, 1, &program);
     let start = Instant::now();
     assert!(look(&folder).language.is_err());
-    assert!(start.elapsed() < Duration::from_secs(1), "{:?}", start.elapsed());
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
 }
 
 #[test]
