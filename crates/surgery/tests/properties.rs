@@ -1,7 +1,10 @@
 //! What holds for every workload, over thousands of generated ones.
 //!
 //! `EPIPHYTE_PROPERTY_CASES` sets how many; the default keeps a debug build below a minute.
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+
+use std::num::NonZero;
+use std::thread::{self, available_parallelism};
 
 use epiphyte_api::WorkloadKind;
 use epiphyte_plan::{Container, Decision, Instrument, Manifest, Pod, Verdict};
@@ -18,8 +21,19 @@ const CASES: u32 = 10_000;
 
 #[test]
 fn every_generated_workload_is_treated_by_the_rules() {
-    let cases =
+    let cases: u32 =
         std::env::var("EPIPHYTE_PROPERTY_CASES").map_or(CASES, |cases| cases.parse().expect("a number of cases"));
+    let threads = u32::try_from(available_parallelism().map_or(1, NonZero::get)).expect("not that many threads");
+    // A thread that fails tells why; the scope then fails too.
+    thread::scope(|scope| {
+        for _ in 0..threads {
+            scope.spawn(|| treat(cases.div_ceil(threads)));
+        }
+    });
+}
+
+/// Goes through so many cases, each thread by a seed of its own.
+fn treat(cases: u32) {
     let config = Config { cases, failure_persistence: None, max_shrink_iters: 4096, ..Config::default() };
     let scope = prop_oneof![Just(Scope::Anything), Just(Scope::Valid)];
     let case = scope.prop_flat_map(generator::sample);
