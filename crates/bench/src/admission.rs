@@ -93,9 +93,10 @@ pub(crate) async fn measure() -> Result<Vec<Row>> {
             for _ in 0..ROUNDS {
                 let before = process.cpu()?;
                 let run = load.run(PATH, body.as_bytes(), case.answer, ROUND).await?;
-                rounds.push(((process.cpu()? - before).as_secs_f64() / run.requests() as f64, run));
+                let cpu = (process.cpu()? - before).as_secs_f64() / run.requests() as f64;
+                rounds.push(rows_of(case, in_flight, cpu, &run));
             }
-            rows.extend(rows_of(case, in_flight, &rounds));
+            rows.extend(Row::of_rounds(rounds));
         }
     }
     // A watch that the API server ends is begun anew, and the certificate looked after, whether or not there is load.
@@ -109,14 +110,13 @@ pub(crate) async fn measure() -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// The best of each figure. The budgets are about load: with one request at a time, going to sleep and waking up again
-/// cost as much as the answer.
-fn rows_of(case: &Case, in_flight: usize, rounds: &[(f64, Run)]) -> Vec<Row> {
-    let best = |figure: &dyn Fn(&(f64, Run)) -> f64| rounds.iter().map(figure).fold(f64::INFINITY, f64::min);
-    let seconds = |share: f64| Figure::Seconds(best(&|(_, run)| run.percentile(share).as_secs_f64()));
-    let rate = 1.0 / best(&|(_, run)| run.elapsed.as_secs_f64() / run.requests() as f64);
+/// What a round has shown; `cpu` is the time of a request in seconds. The budgets are about load: with one request at a
+/// time, going to sleep and waking up again cost as much as the answer.
+fn rows_of(case: &Case, in_flight: usize, cpu: f64, run: &Run) -> Vec<Row> {
+    let seconds = |share: f64| Figure::Seconds(run.percentile(share).as_secs_f64());
+    let rate = run.requests() as f64 / run.elapsed.as_secs_f64();
     let row = |what: &str, figure| Row::new(PART, format!("{}, {in_flight} in flight: {what}", case.name), figure);
-    let cpu = row("CPU per request", Figure::Seconds(best(&|(cpu, _)| *cpu)));
+    let cpu = row("CPU per request", Figure::Seconds(cpu));
     let rate = row("requests", Figure::PerSecond(rate));
     let (middle, tail) = (row("p50", seconds(0.5)), row("p99", seconds(0.99)));
     let is_load = in_flight > 1;

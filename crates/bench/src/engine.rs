@@ -7,8 +7,8 @@ use epiphyte_api::WorkloadKind::Deployment;
 use epiphyte_operator::admission::{self, Readiness};
 use epiphyte_operator::index::Index;
 use epiphyte_operator::settings::Settings;
-use epiphyte_plan::{Manifest, Workload};
-use epiphyte_surgery::Operation;
+use epiphyte_plan::{Manifest, Verdict, Workload};
+use epiphyte_surgery::{Operation, Rendering};
 use jiff::Timestamp;
 use parking_lot::RwLock;
 use rustix::time::{ClockId, clock_gettime};
@@ -80,21 +80,21 @@ fn read(text: &str) -> Result<Workload> {
     Ok(serde_json::from_str::<Manifest>(text)?.into_workload(Deployment))
 }
 
-fn instrument(index: &RwLock<Index>, object: &Value) -> Result<Operation> {
+fn plan(index: &RwLock<Index>, object: &Value) -> Result<(Verdict, Rendering)> {
     let workload = read(&object.to_string())?;
     let index = index.read();
-    let (verdict, rendering) = (index.plan(&workload, None), index.rendering(ON));
+    Ok((index.plan(&workload, None), index.rendering(ON)))
+}
+
+fn instrument(index: &RwLock<Index>, object: &Value) -> Result<Operation> {
+    let (verdict, rendering) = plan(index, object)?;
     Ok(epiphyte_surgery::operate(Deployment, &mut object.clone(), &verdict, &rendering)?)
 }
 
 /// CPU time of an edit, in seconds. The copies that are edited are made beforehand.
 fn surgery(index: &RwLock<Index>, shape: Shape) -> Result<f64> {
     let object = deployment(ON, "cart", shape);
-    let workload = read(&object.to_string())?;
-    let (verdict, rendering) = {
-        let index = index.read();
-        (index.plan(&workload, None), index.rendering(ON))
-    };
+    let (verdict, rendering) = plan(index, &object)?;
     let samples = (0..BATCHES).map(|_| {
         let mut copies = vec![object.clone(); 10];
         let edits = cpu(|| {

@@ -108,7 +108,7 @@ impl Row {
         Self { peers, ..self }
     }
 
-    /// The rows of several rounds in one: of a time the best, of a count the worst.
+    /// The rows of several rounds in one: of times and rates the best, of sizes and counts the worst.
     pub(crate) fn of_rounds(rounds: Vec<Vec<Self>>) -> Vec<Self> {
         let one =
             |rows: Vec<Self>, next: Vec<Self>| rows.into_iter().zip(next).map(|(row, next)| row.or(next)).collect();
@@ -116,9 +116,9 @@ impl Row {
     }
 
     fn or(self, next: Self) -> Self {
-        let is_better = next.measured.value() < self.measured.value();
-        let takes_better = matches!(self.measured, Figure::Seconds(_));
-        if is_better == takes_better { next } else { self }
+        let is_less = next.measured.value() < self.measured.value();
+        let takes_less = matches!(self.measured, Figure::Seconds(_));
+        if is_less == takes_less { next } else { self }
     }
 
     fn verdict(&self) -> Verdict {

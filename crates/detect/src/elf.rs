@@ -57,14 +57,9 @@ impl Elf {
             .or_else(|| Self::of_class::<FileHeader32<Endianness>>(source, &head))
     }
 
-    fn of_class<H: FileHeader<Endian = Endianness>>(source: &(impl ReadAt + ?Sized), head: &[u8]) -> Option<Self> {
-        let (header, _) = pod::from_bytes::<H>(head).ok()?;
-        if !header.is_supported() {
-            return None;
-        }
-        let endian = header.endian().ok()?;
-        let width = if header.is_type_64() { Width::Wide } else { Width::Narrow };
-        let mut elf = Self {
+    /// One that has none of the parts.
+    pub(crate) const fn empty(width: Width) -> Self {
+        Self {
             width,
             interpreter: None,
             loads: Vec::new(),
@@ -72,7 +67,17 @@ impl Elf {
             comment: None,
             constants: None,
             exports: None,
-        };
+        }
+    }
+
+    fn of_class<H: FileHeader<Endian = Endianness>>(source: &(impl ReadAt + ?Sized), head: &[u8]) -> Option<Self> {
+        let (header, _) = pod::from_bytes::<H>(head).ok()?;
+        if !header.is_supported() {
+            return None;
+        }
+        let endian = header.endian().ok()?;
+        let width = if header.is_type_64() { Width::Wide } else { Width::Narrow };
+        let mut elf = Self::empty(width);
         if usize::from(header.e_phentsize(endian)) == size_of::<H::ProgramHeader>() {
             let count = header.e_phnum(endian).min(MAX_SEGMENTS);
             elf.read_segments::<H>(source, endian, header.e_phoff(endian).into(), count);

@@ -83,15 +83,7 @@ mod tests {
     use crate::elf::{Elf, Load};
 
     fn elf(width: Width, length: u64) -> Elf {
-        Elf {
-            width,
-            interpreter: None,
-            loads: vec![Load { address: 0x1000, file: 0..length, writable: true }],
-            go_build_info: None,
-            comment: None,
-            constants: None,
-            exports: None,
-        }
+        Elf { loads: vec![Load { address: 0x1000, file: 0..length, writable: true }], ..Elf::empty(width) }
     }
 
     fn found(file: &[u8], width: Width) -> Option<GoProgram> {

@@ -119,26 +119,14 @@ mod tests {
     use crate::auxv::Width;
     use crate::elf::Elf;
 
-    fn elf() -> Elf {
-        Elf {
-            width: Width::Wide,
-            interpreter: None,
-            loads: Vec::new(),
-            go_build_info: None,
-            comment: None,
-            constants: None,
-            exports: None,
-        }
-    }
-
     fn constants(text: &str) -> Elf {
-        Elf { constants: Some(0..text.len() as u64), ..elf() }
+        Elf { constants: Some(0..text.len() as u64), ..Elf::empty(Width::Wide) }
     }
 
     #[test]
     fn compilers_leave_their_names() {
         let native = |text: &str| {
-            let elf = Elf { comment: Some(0..text.len() as u64), ..elf() };
+            let elf = Elf { comment: Some(0..text.len() as u64), ..Elf::empty(Width::Wide) };
             Native::read(text.as_bytes(), &elf).map(|found| (found.language, found.version))
         };
         assert_eq!(native("GCC: (Debian 12.2.0)\0"), Some((Language::CPlusPlus, None)));
@@ -154,7 +142,7 @@ mod tests {
         let text = "x/rustc/0123456789abcdef0123456789abcdef01234567/library/core/src/a.rs";
         assert_eq!(Native::read(text.as_bytes(), &constants(text)).unwrap().language, Language::Rust);
         let names = b"\0malloc\0DotNetRuntimeInfo\0";
-        let elf = Elf { exports: Some(0..names.len() as u64), ..elf() };
+        let elf = Elf { exports: Some(0..names.len() as u64), ..Elf::empty(Width::Wide) };
         assert_eq!(Native::read(names.as_slice(), &elf).unwrap().language, Language::DotNet);
     }
 

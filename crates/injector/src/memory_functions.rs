@@ -3,15 +3,26 @@
 
 use core::arch::global_asm;
 
+/// Assembles functions, each of which begins with `own` and its name: seen in the whole library, and nowhere else.
+macro_rules! memory_functions {
+    ($($line:literal,)*) => {
+        global_asm!(
+            ".pushsection .text.memory_functions,\"ax\",@progbits",
+            ".macro own name",
+            ".globl \\name",
+            ".hidden \\name",
+            ".type \\name,@function",
+            "\\name:",
+            ".endm",
+            $($line,)*
+            ".purgem own",
+            ".popsection",
+        );
+    };
+}
+
 #[cfg(target_arch = "x86_64")]
-global_asm!(
-    ".pushsection .text.memory_functions,\"ax\",@progbits",
-    ".macro own name",
-    ".globl \\name",
-    ".hidden \\name",
-    ".type \\name,@function",
-    "\\name:",
-    ".endm",
+memory_functions!(
     "own memcpy",
     "mov rax, rdi",
     "mov rcx, rdx",
@@ -62,19 +73,10 @@ global_asm!(
     "cmp byte ptr [rdi + rax], 0",
     "jne 5b",
     "ret",
-    ".purgem own",
-    ".popsection",
 );
 
 #[cfg(target_arch = "aarch64")]
-global_asm!(
-    ".pushsection .text.memory_functions,\"ax\",@progbits",
-    ".macro own name",
-    ".globl \\name",
-    ".hidden \\name",
-    ".type \\name,@function",
-    "\\name:",
-    ".endm",
+memory_functions!(
     "own memcpy",
     "mov x3, #0",
     "2:",
@@ -134,6 +136,4 @@ global_asm!(
     "b 10b",
     "11:",
     "ret",
-    ".purgem own",
-    ".popsection",
 );

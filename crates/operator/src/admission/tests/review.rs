@@ -187,26 +187,3 @@ fn what_is_no_review_is_refused() {
     }
     assert!(review(&[0xff, 0xfe], &index(), Readiness::Ready).is_err());
 }
-
-#[test]
-#[ignore = "prints times; for a release build"]
-fn how_long_a_review_takes() {
-    let marked = index();
-    let unmarked = index();
-    set_lumigo(&unmarked, |lumigo| lumigo.injects = false);
-    let old = instrumented();
-    let time = |what: &str, index: &SharedIndex, request: &Value| {
-        let body = request.to_string();
-        let rounds = 20_000;
-        let started = std::time::Instant::now();
-        for _ in 0..rounds {
-            std::hint::black_box(review(body.as_bytes(), index, Readiness::Ready).expect("it is a review"));
-        }
-        println!("{what}: {:?} each, {} bytes", started.elapsed() / rounds, body.len());
-    };
-    time("create", &marked, &request("CREATE", &deployment(), None));
-    time("carry over", &marked, &request("UPDATE", &deployment(), Some(&old)));
-    time("update of an instrumented one", &marked, &request("UPDATE", &old, Some(&old)));
-    time("leave alone", &unmarked, &request("CREATE", &deployment(), None));
-    time("leave alone in an update", &unmarked, &request("UPDATE", &deployment(), Some(&deployment())));
-}
