@@ -24,7 +24,7 @@ const WARM_UP: Duration = Duration::from_millis(500);
 const ROUND: Duration = Duration::from_secs(1);
 
 /// Rounds, of which the best counts: what else goes on on the machine only ever adds.
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 10;
 
 /// One kind of request.
 struct Case {

@@ -94,7 +94,8 @@ impl Writer {
     }
 
     async fn operate(&self, key: &WorkloadKey) -> Result<Outcome, Failure> {
-        let mut object = self.workloads.get(key).await?;
+        let known = self.index.read().workload(key).map(|workload| workload.resource_version.clone());
+        let mut object = self.workloads.get(key, &known.ok_or(Failure::Gone)?).await?;
         let before = read(&object, key)?;
         let (verdict, rendering) = {
             let index = self.index.read();
