@@ -21,6 +21,9 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(180);
 /// Requests of ours that are under way at once.
 const AT_ONCE: usize = 16;
 
+/// The controllers that are off: they make something of Deployments, or follow every object that there is.
+const OFF: [&str; 3] = ["-deployment-controller", "-garbage-collector-controller", "-resourcequota-controller"];
+
 /// A control plane with our definitions and the system namespace.
 pub(crate) struct Cluster {
     pub(crate) plane: ControlPlane,
@@ -28,10 +31,10 @@ pub(crate) struct Cluster {
 }
 
 impl Cluster {
-    /// Starts one in which Deployments are but objects: no controller makes anything of them.
+    /// Starts one in which Deployments are but objects, so that no controller's work is measured.
     pub(crate) async fn start() -> Result<Self> {
         crate::say("starting a control plane");
-        let plane = Builder::default().controller("-deployment-controller").start().await?;
+        let plane = OFF.into_iter().fold(Builder::default(), Builder::controller).start().await?;
         let client = plane.client();
         let cluster = Self { plane, client };
         for crd in epiphyte_api::custom_resource_definitions() {

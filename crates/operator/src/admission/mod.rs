@@ -7,6 +7,7 @@ mod certificates;
 mod configuration;
 mod metrics;
 mod publisher;
+mod request;
 mod review;
 mod secret;
 mod server;

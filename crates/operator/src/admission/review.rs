@@ -1,24 +1,20 @@
 //! One admission review: bytes in, bytes out, answered from memory.
 //!
-//! Objects are read slimly. Only where something is to be edited the request is read once more, for what surgery edits.
-
-use std::borrow::Cow;
+//! Where a namespace has a mark, objects are read for surgery at once. Elsewhere they are read slimly, and once more if one is
+//! to be edited all the same.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use epiphyte_api::WorkloadKind;
-use epiphyte_plan::{AutoTraceLabel, Container, Decision, Manifest, Part, Verdict, Workload};
+use epiphyte_plan::{AutoTraceLabel, Container, Decision, Manifest, NamespaceFact, Part, Verdict, Workload};
 use epiphyte_surgery::Rendering;
 use json_patch::Patch;
 use parking_lot::RwLock;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
-use serde_json::{Map, Value};
+use serde::Deserialize as _;
+use serde_json::Value;
 
+use super::request::{self, API_VERSION, Depth, KIND, Object, Request};
 use crate::index::Index;
-
-const API_VERSION: &str = "admission.k8s.io/v1";
-const KIND: &str = "AdmissionReview";
 
 /// The answer to a review. Every answer allows the write.
 #[derive(Debug)]
@@ -103,74 +99,13 @@ pub enum NotAReview {
     OtherObject,
 }
 
-/// The body of a request, with the objects in it read as an `O`.
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "O: Deserialize<'de>"))]
-struct Review<'a, O> {
-    #[serde(borrow)]
-    api_version: Cow<'a, str>,
-    #[serde(borrow)]
-    kind: Cow<'a, str>,
-    #[serde(borrow)]
-    request: Request<'a, O>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", bound(deserialize = "O: Deserialize<'de>"))]
-struct Request<'a, O> {
-    #[serde(borrow)]
-    uid: Cow<'a, str>,
-    #[serde(borrow)]
-    kind: GroupVersionKind<'a>,
-    #[serde(borrow, default)]
-    name: Cow<'a, str>,
-    #[serde(borrow, default)]
-    namespace: Cow<'a, str>,
-    #[serde(borrow)]
-    operation: Cow<'a, str>,
-    object: Option<O>,
-    old_object: Option<O>,
-}
-
-/// What surgery looks at in an object: all but its status, and but the notes on who manages which field, which are half of
-/// an object.
-#[derive(Deserialize)]
-struct Editable {
-    metadata: Metadata,
-    #[serde(default)]
-    spec: Value,
-}
-
-#[derive(Deserialize)]
-struct Metadata {
-    #[serde(default, rename = "managedFields")]
-    _managed_fields: IgnoredAny,
-    #[serde(flatten)]
-    rest: Map<String, Value>,
-}
-
-impl From<Editable> for Value {
-    fn from(Editable { metadata, spec }: Editable) -> Self {
-        let members = [("metadata", Value::Object(metadata.rest)), ("spec", spec)];
-        members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-    }
-}
-
-#[derive(Deserialize)]
-struct GroupVersionKind<'a> {
-    #[serde(borrow)]
-    group: Cow<'a, str>,
-    #[serde(borrow)]
-    version: Cow<'a, str>,
-    #[serde(borrow)]
-    kind: Cow<'a, str>,
-}
-
 /// An object could not be read, or its patch not be written.
 #[derive(Debug, thiserror::Error)]
 enum Problem {
     #[error("{0}")]
     Json(#[from] serde_json::Error),
+    #[error("{0}")]
+    Review(#[from] NotAReview),
     #[error("{0}")]
     Unreadable(#[from] epiphyte_surgery::Unreadable),
 }
@@ -181,24 +116,24 @@ enum Problem {
 /// The body is no review: there is no request whose answer this could be.
 pub fn review(body: &[u8], index: &RwLock<Index>, readiness: Readiness) -> Result<Answer, NotAReview> {
     let body = std::str::from_utf8(body)?;
-    match read::<Manifest>(body) {
+    let is_marked = |namespace: &str| is_marked(index.read().namespace(namespace));
+    let depth = |namespace: &str| if is_marked(namespace) { Depth::Whole } else { Depth::Slim };
+    match request::read(body, depth) {
         Ok(mut request) => {
-            let edit = request.edit(body, index, readiness);
-            request.answer(edit, readiness)
+            let edit = edit(&mut request, body, index, readiness);
+            answer(&request, edit, readiness)
         }
         // If the reason is in the objects, the request can still be answered.
-        Err(NotAReview::Unreadable(problem)) => read::<IgnoredAny>(body)?.answer(Err(problem.into()), readiness),
+        Err(NotAReview::Unreadable(problem)) => {
+            answer(&request::read(body, |_| Depth::Unread)?, Err(problem.into()), readiness)
+        }
         Err(other) => Err(other),
     }
 }
 
-/// Reads the request in a review.
-fn read<'a, O: Deserialize<'a>>(body: &'a str) -> Result<Request<'a, O>, NotAReview> {
-    let Review { api_version, kind, request } = serde_json::from_str(body)?;
-    if api_version != API_VERSION || kind != KIND {
-        return Err(NotAReview::OtherObject);
-    }
-    Ok(request)
+/// Whether somebody has said something about a namespace as a whole.
+fn is_marked(namespace: &NamespaceFact) -> bool {
+    namespace.annotation.is_some() || !namespace.sources.is_empty() || namespace.lumigo.is_some()
 }
 
 /// The response that allows the write. Base64 needs no escaping, and is not searched for what would.
@@ -215,84 +150,86 @@ fn reply(uid: &str, patch: Option<&Patch>) -> Result<Vec<u8>, serde_json::Error>
     Ok(reply.into_bytes())
 }
 
-impl GroupVersionKind<'_> {
-    fn workload(&self) -> Option<WorkloadKind> {
-        let is_this =
-            |kind: &WorkloadKind| self.kind == kind.as_str() && self.group == kind.group() && self.version == "v1";
-        WorkloadKind::ALL.into_iter().find(is_this)
-    }
+/// The answer that has this edit in it.
+fn answer(
+    request: &Request<'_>,
+    edit: Result<Option<Patch>, Problem>,
+    readiness: Readiness,
+) -> Result<Answer, NotAReview> {
+    let (kind, operation) = (request.workload_kind(), request.operation());
+    let (patch, outcome) = match (kind, readiness, edit) {
+        (None, ..) => (None, Outcome::Unchanged),
+        (Some(_), Readiness::NotReady, _) => (None, Outcome::NotReady),
+        (Some(_), Readiness::Ready, Ok(None)) => (None, Outcome::Unchanged),
+        (Some(_), Readiness::Ready, Ok(Some(patch))) => (Some(patch), Outcome::Patched),
+        (Some(kind), Readiness::Ready, Err(problem)) => {
+            let (namespace, name) = (&request.namespace, &request.name);
+            tracing::warn!(%kind, %namespace, %name, %problem, "left alone under admission: cannot be read");
+            (None, Outcome::Failed)
+        }
+    };
+    Ok(Answer { body: reply(&request.uid, patch.as_ref())?, operation, kind, outcome })
 }
 
-impl<O> Request<'_, O> {
-    fn operation(&self) -> Operation {
-        match &*self.operation {
-            "CREATE" => Operation::Create,
-            "UPDATE" => Operation::Update,
-            _ => Operation::Other,
-        }
+/// The edit of the object, if there is one to make.
+fn edit(
+    request: &mut Request<'_>,
+    body: &str,
+    index: &RwLock<Index>,
+    readiness: Readiness,
+) -> Result<Option<Patch>, Problem> {
+    let operation = request.operation();
+    let Some((kind, object)) = request.workload_kind().zip(request.object.take()) else {
+        return Ok(None);
+    };
+    // The template of a Job that exists cannot change.
+    let is_ours_to_edit = match operation {
+        Operation::Create => true,
+        Operation::Update => kind != WorkloadKind::Job,
+        Operation::Other => false,
+    };
+    if !is_ours_to_edit || readiness == Readiness::NotReady {
+        return Ok(None);
     }
+    let (new, object) = view(request, kind, object)?;
+    if new.deleting || new.controlled {
+        return Ok(None);
+    }
+    let (old, old_object) = match request.old_object.take() {
+        Some(old) => view(request, kind, old).map(|(old, object)| (Some(old), object))?,
+        None => (None, None),
+    };
+    let Some((verdict, rendering)) = consult(index, &new, old.as_ref()) else {
+        return Ok(None);
+    };
 
-    /// The answer that has this edit in it.
-    fn answer(&self, edit: Result<Option<Patch>, Problem>, readiness: Readiness) -> Result<Answer, NotAReview> {
-        let (kind, operation) = (self.kind.workload(), self.operation());
-        let (patch, outcome) = match (kind, readiness, edit) {
-            (None, ..) => (None, Outcome::Unchanged),
-            (Some(_), Readiness::NotReady, _) => (None, Outcome::NotReady),
-            (Some(_), Readiness::Ready, Ok(None)) => (None, Outcome::Unchanged),
-            (Some(_), Readiness::Ready, Ok(Some(patch))) => (Some(patch), Outcome::Patched),
-            (Some(kind), Readiness::Ready, Err(problem)) => {
-                let Self { namespace, name, .. } = self;
-                tracing::warn!(%kind, %namespace, %name, %problem, "left alone under admission: cannot be read");
-                (None, Outcome::Failed)
-            }
-        };
-        Ok(Answer { body: reply(&self.uid, patch.as_ref())?, operation, kind, outcome })
-    }
+    let (object, old_object) = match object {
+        Some(object) => (Some(object), old_object),
+        None => {
+            let request = request::read(body, |_| Depth::Whole)?;
+            (request.object.and_then(Object::whole), request.old_object.and_then(Object::whole))
+        }
+    };
+    let Some(mut object) = object else {
+        return Ok(None);
+    };
+    let operation = epiphyte_surgery::admit(kind, &mut object, old_object.as_ref(), &verdict, &rendering)?;
+    Ok(Some(operation.patch).filter(|patch| !patch.is_empty()))
 }
 
-impl Request<'_, Manifest> {
-    /// The edit of the object, if there is one to make.
-    fn edit(&mut self, body: &str, index: &RwLock<Index>, readiness: Readiness) -> Result<Option<Patch>, Problem> {
-        let operation = self.operation();
-        let Some((kind, object)) = self.kind.workload().zip(self.object.take()) else {
-            return Ok(None);
-        };
-        // The template of a Job that exists cannot change.
-        let is_ours_to_edit = match operation {
-            Operation::Create => true,
-            Operation::Update => kind != WorkloadKind::Job,
-            Operation::Other => false,
-        };
-        if !is_ours_to_edit || readiness == Readiness::NotReady {
-            return Ok(None);
-        }
-        let new = self.workload(kind, object);
-        if new.deleting || new.controlled {
-            return Ok(None);
-        }
-        let old = self.old_object.take().map(|old| self.workload(kind, old));
-        let Some((verdict, rendering)) = consult(index, &new, old.as_ref()) else {
-            return Ok(None);
-        };
-
-        let Review { request, .. } = serde_json::from_str::<Review<'_, Editable>>(body)?;
-        let Some(mut object) = request.object.map(Value::from) else {
-            return Ok(None);
-        };
-        let old = request.old_object.map(Value::from);
-        let operation = epiphyte_surgery::admit(kind, &mut object, old.as_ref(), &verdict, &rendering)?;
-        Ok(Some(operation.patch).filter(|patch| !patch.is_empty()))
+/// The workload in an object, and the object if it was read for surgery. Under creation the request alone may know its
+/// namespace, and nobody its name.
+fn view(request: &Request<'_>, kind: WorkloadKind, object: Object) -> Result<(Workload, Option<Value>), Problem> {
+    let (manifest, object) = match object {
+        Object::Slim(manifest) => (*manifest, None),
+        Object::Whole(object) => (Manifest::deserialize(&object)?, Some(object)),
+    };
+    let mut workload = manifest.into_workload(kind);
+    workload.namespace = (&*request.namespace).into();
+    if !request.name.is_empty() {
+        workload.name = (&*request.name).into();
     }
-
-    /// The workload in a manifest. Under creation the request alone may know its namespace, and nobody its name.
-    fn workload(&self, kind: WorkloadKind, manifest: Manifest) -> Workload {
-        let mut workload = manifest.into_workload(kind);
-        workload.namespace = (&*self.namespace).into();
-        if !self.name.is_empty() {
-            workload.name = (&*self.name).into();
-        }
-        workload
-    }
+    Ok((workload, object))
 }
 
 /// What the index says of the object; `None` where there is nothing to do about it.
