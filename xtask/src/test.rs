@@ -61,7 +61,7 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
 fn images() -> Option<PathBuf> {
     headline("Images");
     match images::build(Image::value_variants()) {
-        Ok(built) => Some(built.folder),
+        Ok(folder) => Some(folder),
         Err(error) => {
             say(format!("  no images: {error:#}"));
             None

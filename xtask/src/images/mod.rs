@@ -25,14 +25,6 @@ use crate::step::{Outcome, Step, headline, say};
 /// How long an archive stays that nobody asks for any more.
 const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Images that were built.
-pub struct Built {
-    /// A folder that has the archive of each as `<name>.tar`.
-    pub folder: PathBuf,
-    /// The archive of each.
-    pub archives: Vec<(Image, PathBuf)>,
-}
-
 /// Builds images, or lays out their contexts in a folder for another tool to build.
 pub fn run(images: &[Image], contexts: Option<&Path>) -> Result<()> {
     let images = if images.is_empty() { Image::value_variants() } else { images };
@@ -40,16 +32,16 @@ pub fn run(images: &[Image], contexts: Option<&Path>) -> Result<()> {
         return Workshop::open()?.lay_out(images, folder);
     }
     headline("Images");
-    let built = build(images)?;
-    say(format!("\nArchives are in {}", built.folder.display()));
+    let folder = build(images)?;
+    say(format!("\nThe archives are in {}", folder.display()));
     Ok(())
 }
 
-/// Builds images where the cache has none of their content.
+/// Builds images where the cache has none of their content; gives a folder that has the archive of each as `<name>.tar`.
 ///
 /// # Errors
 /// Something that an image is made of cannot be had, or it is larger than its budget.
-pub fn build(images: &[Image]) -> Result<Built> {
+pub fn build(images: &[Image]) -> Result<PathBuf> {
     let workshop = Workshop::open()?;
     let mut archives = Vec::new();
     for &image in images {
@@ -61,7 +53,7 @@ pub fn build(images: &[Image]) -> Result<Built> {
         }
         archives.push((image, built?.0));
     }
-    Ok(Built { folder: workshop.gather(&archives)?, archives })
+    workshop.gather(&archives)
 }
 
 /// Where images are built, by one process at a time.
