@@ -145,8 +145,15 @@ async fn a_cluster_takes_the_manifests_and_the_operator_works_with_the_rights_th
     });
     cluster.apply(&group).await;
     cluster.kubectl(&[
-        "patch", "collectorsgroups", "gateway", "--namespace", SYSTEM, "--subresource=status", "--type=merge",
-        "--patch", r#"{"status": {"ready": true}}"#,
+        "patch",
+        "collectorsgroups",
+        "gateway",
+        "--namespace",
+        SYSTEM,
+        "--subresource=status",
+        "--type=merge",
+        "--patch",
+        r#"{"status": {"ready": true}}"#,
     ]);
     cluster.kubectl(&["annotate", "namespace", "market", "odigos.io/instrument=true"]);
     cluster.answer(WorkloadKind::Deployment, "market", "storefront", &[("storefront", "java")]).await;
@@ -172,7 +179,12 @@ async fn a_cluster_takes_the_manifests_and_the_operator_works_with_the_rights_th
 async fn neither_the_operator_nor_the_node_agent_may_do_what_is_not_its_job() {
     let plane = ControlPlane::start().await.expect("a control plane");
     let cluster = Cluster { client: plane.client(), plane };
-    cluster.kubectl(&["apply", "--server-side", "-f", &repository().join("deploy/epiphyte.yaml").display().to_string()]);
+    cluster.kubectl(&[
+        "apply",
+        "--server-side",
+        "-f",
+        &repository().join("deploy/epiphyte.yaml").display().to_string(),
+    ]);
     let may = |who: &str, what: &str| {
         let mut kubectl = cluster.plane.kubectl();
         kubectl.args(["auth", "can-i", "--quiet", "--as", who]).args(what.split(' '));
@@ -203,7 +215,8 @@ async fn neither_the_operator_nor_the_node_agent_may_do_what_is_not_its_job() {
 
 /// All rules of roles and cluster roles.
 fn rules() -> Vec<Value> {
-    let roles = objects().into_iter().filter(|object| ["ClusterRole", "Role"].iter().any(|kind| object["kind"] == *kind));
+    let roles =
+        objects().into_iter().filter(|object| ["ClusterRole", "Role"].iter().any(|kind| object["kind"] == *kind));
     roles.flat_map(|role| role["rules"].as_array().expect("rules").clone()).collect()
 }
 

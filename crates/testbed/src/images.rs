@@ -11,7 +11,8 @@ pub const VARIABLE: &str = "EPIPHYTE_IMAGES";
 /// Why there is none, to be told by the test that skips itself for it.
 pub fn archive(name: &str) -> Result<PathBuf, String> {
     let folder = std::env::var_os(VARIABLE).filter(|folder| !folder.is_empty());
-    let folder = folder.ok_or_else(|| format!("{VARIABLE} is not set: `cargo xtask test` builds the images and sets it"))?;
+    let folder =
+        folder.ok_or_else(|| format!("{VARIABLE} is not set: `cargo xtask test` builds the images and sets it"))?;
     let archive = PathBuf::from(folder).join(format!("{name}.tar"));
     if archive.is_file() { Ok(archive) } else { Err(format!("there is no image at {}", archive.display())) }
 }

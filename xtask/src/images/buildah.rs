@@ -40,7 +40,8 @@ impl Buildah {
     }
 
     /// Builds the Dockerfile of a context folder into an OCI archive that names the image. What it writes on the way
-    /// goes into a scratch folder.
+    /// goes into a scratch folder. A Dockerfile can have no `RUN`: buildah starts itself for that, without the path of its
+    /// libraries.
     ///
     /// # Errors
     /// The Dockerfile is wrong, or this user may not: buildah needs root.

@@ -90,6 +90,11 @@ impl Image {
         format!("epiphyte/{self}:dev")
     }
 
+    /// What container runtimes take that name to be short for, and look for where it is.
+    pub(super) fn full_name(self) -> String {
+        format!("docker.io/{}", self.reference())
+    }
+
     /// The most that the whole image may take, in bytes, where there is a budget.
     pub const fn budget(self) -> Option<u64> {
         match self {

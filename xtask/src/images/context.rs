@@ -32,17 +32,18 @@ impl Part {
     }
 }
 
-/// What tells one content from another, in a file name: packages count by name, files by what is in them.
+/// What tells one content of an image from another, in a file name: packages count by name, files by what is in them.
 ///
 /// # Errors
 /// A part cannot be read.
-pub fn digest(parts: &[Part]) -> Result<String> {
+pub fn digest(image: &str, parts: &[Part]) -> Result<String> {
     let mut digest = Sha256::new();
     let mut add = |bytes: &[u8]| {
         // The length first, so that no two lists of parts look the same.
         digest.update(bytes.len().to_le_bytes());
         digest.update(bytes);
     };
+    add(image.as_bytes());
     for part in parts {
         match part {
             Part::Root(packages) => add(packages.join(" ").as_bytes()),
@@ -117,9 +118,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("file");
         fs::write(&file, "one").unwrap();
-        let of = |to| digest(&[Part::copy(folder.path(), to)]).unwrap();
-        let mut seen = vec![of("a"), of("b"), digest(&[Part::Root(&["a"])]).unwrap()];
-        seen.push(digest(&[Part::Root(&["b"])]).unwrap());
+        let of = |to| digest("image", &[Part::copy(folder.path(), to)]).unwrap();
+        let mut seen = vec![of("a"), of("b"), digest("image", &[Part::Root(&["a"])]).unwrap()];
+        seen.push(digest("image", &[Part::Root(&["b"])]).unwrap());
         fs::write(&file, "two").unwrap();
         seen.push(of("a"));
         fs::set_permissions(&file, fs::Permissions::from_mode(0o700)).unwrap();

@@ -86,7 +86,7 @@ impl Workshop {
     fn build(&self, step: &mut Step, image: Image) -> Result<(PathBuf, &'static str)> {
         let programs = Programs { debian: &self.debian, cache: &self.cache };
         let parts = image.parts(step, &programs)?;
-        let archive = self.cache.join("images").join(format!("{image}-{}.tar", digest(&parts)?));
+        let archive = self.cache.join("images").join(format!("{image}-{}.tar", digest(&image.full_name(), &parts)?));
         if let Ok(file) = File::options().append(true).open(&archive) {
             // Those that are in use are kept.
             file.set_modified(SystemTime::now())?;
@@ -96,7 +96,7 @@ impl Workshop {
         let (context, built) = (scratch.path().join("context"), scratch.path().join("image.tar"));
         lay_out(step, &parts, &context, &self.debian)?;
         let buildah = Buildah::get(&self.cache, &self.debian, step)?;
-        buildah.build(step, &context, scratch.path(), &image.reference(), &built)?;
+        buildah.build(step, &context, scratch.path(), &image.full_name(), &built)?;
         let size = fs::metadata(&built)?.len();
         ensure!(
             image.budget().is_none_or(|budget| size <= budget),

@@ -1,6 +1,7 @@
 //! Builds the programs that images hold.
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -46,7 +47,7 @@ impl Programs<'_> {
         Ok(GoProgram::new(root().join("examples/services/go"), "stock").build()?.join("stock"))
     }
 
-    /// A folder of programs that only wait, each made in another way.
+    /// A folder of programs that only wait, each made in another way, and a shell.
     pub fn odd(&self, step: &mut Step) -> Result<PathBuf> {
         let (folder, source) = (output("odd")?, root().join("images/sample-odd"));
         let musl = self.cache.join("musl");
@@ -71,6 +72,7 @@ impl Programs<'_> {
         for compiler in [glibc, musl("c-musl", &interpreter), musl("c-musl-static", "-static"), rust] {
             command::run(step, compiler).context("the odd programs need a C compiler and Rust")?;
         }
+        symlink("/bin/busybox", folder.join("sh"))?;
         Ok(folder)
     }
 }
