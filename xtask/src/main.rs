@@ -5,6 +5,7 @@ mod check;
 mod command;
 mod demo;
 mod generate;
+mod images;
 mod program;
 mod repository;
 mod rules;
@@ -13,6 +14,7 @@ mod summary;
 mod test;
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -61,6 +63,22 @@ enum Task {
         #[arg(long)]
         once: bool,
     },
+    /// Builds container images as OCI archives, without a daemon.
+    ///
+    /// Each is built once for each content and kept in the user's cache folder. Needs root and Debian 12, whose packages
+    /// the samples are made of; those are unpacked, nothing is installed. Where there is Docker, `--contexts` lays out what
+    /// the same Dockerfiles need instead.
+    #[command(after_help = "Examples:\n  \
+        cargo xtask images                            all of them\n  \
+        cargo xtask images operator                   one\n  \
+        cargo xtask images --contexts build operator  for `docker build build/operator`")]
+    Images {
+        /// Which; all if none is named.
+        images: Vec<images::Image>,
+        /// Lays out the build contexts in this folder, and builds nothing.
+        #[arg(long, value_name = "FOLDER")]
+        contexts: Option<PathBuf>,
+    },
     /// Measures what DESIGN's budgets are about and prints a table.
     Bench {
         /// Passed on to the benchmarks; `--help` lists what they take.
@@ -77,6 +95,7 @@ fn main() -> ExitCode {
         Task::Test { arguments } => test::run(&arguments),
         Task::Demo { once } => demo::run(if once { demo::Ending::Once } else { demo::Ending::OnRequest }),
         Task::Bench { arguments } => bench::run(&arguments),
+        Task::Images { images, contexts } => images::run(&images, contexts.as_deref()),
         Task::Generate => generate::run(),
     };
     match done {

@@ -32,3 +32,15 @@ pub fn build(crates: &[&str], profile: Profile) -> Result<PathBuf> {
     built.with_context(|| format!("{} cannot be built", crates.join(", ")))?;
     Ok(repository::target_folder()?.join(profile))
 }
+
+/// Builds the programs of a crate as they are shipped and so that they need nothing where they run, not even a C library;
+/// returns the folder that they are in.
+pub fn build_static(step: &mut Step, name: &str) -> Result<PathBuf> {
+    let target = repository::host()?;
+    let mut build = cargo();
+    // Named as a target, so that what runs while building is linked as ever.
+    build.args(["build", "--profile", "release", "--package", name, "--target", &target, "--config"]);
+    build.arg(format!("target.{target}.rustflags = ['-C', 'target-feature=+crt-static']"));
+    command::run(step, build).with_context(|| format!("{name} cannot be built"))?;
+    Ok(repository::target_folder()?.join(target).join("release"))
+}

@@ -34,6 +34,13 @@ pub fn target_folder() -> Result<PathBuf> {
     folder.map(PathBuf::from).context("cargo does not say where it builds")
 }
 
+/// What programs are built for by default, such as `x86_64-unknown-linux-gnu`.
+pub fn host() -> Result<String> {
+    let said = output(cargo().args(["--version", "--verbose"]))?;
+    let host = said.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).context("cargo does not say what machine this is")
+}
+
 /// The names of the workspace's crates.
 pub fn crates() -> Result<Vec<String>> {
     let metadata = metadata()?;

@@ -13,9 +13,11 @@
 //! ```
 
 mod audit;
+pub mod cache;
 mod certificates;
 mod control_plane;
 mod error;
+pub mod images;
 mod kubeconfig;
 mod node;
 mod ports;

@@ -149,4 +149,20 @@ mod tests {
         let made = serde_json::to_value(configuration("epiphyte", &options, None)).expect("it serialises");
         assert_eq!(made, expected);
     }
+
+    #[test]
+    fn the_manifests_have_the_same_webhook_which_passes_over_the_node_agent_too() {
+        let options = Options {
+            target: Target::Service { namespace: "epiphyte-system".to_owned(), name: "epiphyte-webhook".to_owned() },
+            namespace: "epiphyte-system".to_owned(),
+            service_account: Some("system:serviceaccount:epiphyte-system:epiphyte-operator".to_owned()),
+        };
+        let mut expected = json!(configuration("epiphyte", &options, None));
+        let left_alone = expected.pointer_mut("/webhooks/0/namespaceSelector/matchExpressions/0/values").unwrap();
+        left_alone.as_array_mut().unwrap().push(json!("epiphyte-node"));
+        let manifests = include_str!("../../../../deploy/epiphyte.yaml");
+        let objects: Vec<serde_json::Value> = serde_saphyr::from_multiple(manifests).unwrap();
+        let kind = |object: &&serde_json::Value| object.get("kind") == expected.get("kind");
+        assert_eq!(objects.iter().find(kind), Some(&expected));
+    }
 }

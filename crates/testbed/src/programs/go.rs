@@ -1,6 +1,5 @@
 //! Builds a Go program once for each content of its module, in a cache that processes and clones share.
 
-use std::ffi::OsString;
 use std::fs::{self, File, TryLockError};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -9,7 +8,7 @@ use std::process::{Command, Stdio};
 use sha2::{Digest as _, Sha256};
 
 use super::progress::Progress;
-use crate::{Error, Result};
+use crate::{Error, Result, cache};
 
 /// The last lines of the compiler's output that an error shows.
 const SHOWN_LINES: usize = 40;
@@ -71,7 +70,7 @@ impl GoProgram {
     /// # Errors
     /// When Go is missing, the module does not build, or the cache cannot be written.
     pub fn build(&self) -> Result<PathBuf> {
-        self.build_in(&cache_folder()?)
+        self.build_in(&cache::folder()?.join("programs"))
     }
 
     fn build_in(&self, cache: &Path) -> Result<PathBuf> {
@@ -184,18 +183,6 @@ fn sources(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
         }
     }
     Ok(())
-}
-
-/// Outside the build folder, so that a fresh clone finds what another one built.
-fn cache_folder() -> Result<PathBuf> {
-    let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
-    let under = |base: OsString, rest: &str| PathBuf::from(base).join(rest);
-    variable("EPIPHYTE_CACHE")
-        .map(PathBuf::from)
-        .or_else(|| variable("XDG_CACHE_HOME").map(|base| under(base, "epiphyte")))
-        .or_else(|| variable("HOME").map(|base| under(base, ".cache/epiphyte")))
-        .map(|folder| folder.join("programs"))
-        .ok_or(Error::NoCacheFolder)
 }
 
 #[cfg(test)]

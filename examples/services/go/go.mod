@@ -1,0 +1,3 @@
+module epiphyte.dev/examples/stock
+
+go 1.24.0

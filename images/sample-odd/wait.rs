@@ -1,0 +1,8 @@
+//! Says that it runs, and waits for a signal that ends it.
+
+fn main() {
+    println!("waiting");
+    loop {
+        std::thread::park();
+    }
+}

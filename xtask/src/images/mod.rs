@@ -1,0 +1,168 @@
+//! `cargo xtask images`: container images as OCI archives, built without a daemon and kept by their content.
+
+mod buildah;
+mod catalog;
+mod context;
+mod debian;
+mod programs;
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::{Context as _, Result, ensure};
+use clap::ValueEnum as _;
+use sha2::{Digest as _, Sha256};
+
+pub use catalog::Image;
+
+use self::buildah::Buildah;
+use self::context::{digest, lay_out};
+use self::debian::Debian;
+use self::programs::Programs;
+use crate::step::{Outcome, Step, headline, say};
+
+/// How long an archive stays that nobody asks for any more.
+const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Builds images, or lays out their contexts in a folder for another tool to build.
+pub fn run(images: &[Image], contexts: Option<&Path>) -> Result<()> {
+    let images = if images.is_empty() { Image::value_variants() } else { images };
+    if let Some(folder) = contexts {
+        return Workshop::open()?.lay_out(images, folder);
+    }
+    headline("Images");
+    let folder = build(images)?;
+    say(format!("\nThe archives are in {}", folder.display()));
+    Ok(())
+}
+
+/// Builds images where the cache has none of their content; gives a folder that has the archive of each as `<name>.tar`.
+///
+/// # Errors
+/// Something that an image is made of cannot be had, or it is larger than its budget.
+pub fn build(images: &[Image]) -> Result<PathBuf> {
+    let workshop = Workshop::open()?;
+    let mut archives = Vec::new();
+    for &image in images {
+        let mut step = Step::start(image.reference());
+        let built = workshop.build(&mut step, image);
+        match &built {
+            Ok((archive, how)) => step.end(Outcome::Ok, &format!("{how}, {}", mebibytes(archive))),
+            Err(_) => step.end(Outcome::Failed, ""),
+        }
+        archives.push((image, built?.0));
+    }
+    workshop.gather(&archives)
+}
+
+/// Where images are built, by one process at a time.
+struct Workshop {
+    /// The cache folder.
+    cache: PathBuf,
+    /// Gone when the next one is opened.
+    scratch: PathBuf,
+    debian: Debian,
+    /// Held as long as this value lives.
+    _lock: File,
+}
+
+impl Workshop {
+    fn open() -> Result<Self> {
+        let cache = epiphyte_testbed::cache::folder()?;
+        let (images, scratch) = (cache.join("images"), cache.join("images/.scratch"));
+        fs::create_dir_all(&images).with_context(|| format!("cannot create {}", images.display()))?;
+        let lock = File::create(images.join(".lock"))?;
+        lock.lock().context("cannot wait for others that build images")?;
+        if scratch.exists() {
+            fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))?;
+        }
+        fs::create_dir(&scratch)?;
+        let debian = Debian::new(&cache.join("debian"), &scratch)?;
+        Ok(Self { cache, scratch, debian, _lock: lock })
+    }
+
+    /// The archive of an image, and how it was come by.
+    fn build(&self, step: &mut Step, image: Image) -> Result<(PathBuf, &'static str)> {
+        let programs = Programs { debian: &self.debian, cache: &self.cache };
+        let parts = image.parts(step, &programs)?;
+        let archive = self.cache.join("images").join(format!("{image}-{}.tar", digest(&image.full_name(), &parts)?));
+        if let Ok(file) = File::options().append(true).open(&archive) {
+            // Those that are in use are kept.
+            file.set_modified(SystemTime::now())?;
+            return Ok((archive, "cached"));
+        }
+        let scratch = tempfile::tempdir_in(&self.scratch)?;
+        let (context, built) = (scratch.path().join("context"), scratch.path().join("image.tar"));
+        lay_out(step, &parts, &context, &self.debian)?;
+        let buildah = Buildah::get(&self.cache, &self.debian, step)?;
+        buildah.build(step, &context, scratch.path(), &image.full_name(), &built)?;
+        let size = fs::metadata(&built)?.len();
+        ensure!(
+            image.budget().is_none_or(|budget| size <= budget),
+            "{} takes {}, more than its budget",
+            image.reference(),
+            mebibytes(&built)
+        );
+        fs::rename(&built, &archive)?;
+        remove_old(&self.cache.join("images"), &format!("{image}-"))?;
+        Ok((archive, "built"))
+    }
+
+    /// A folder that has archives by their plain names.
+    fn gather(&self, archives: &[(Image, PathBuf)]) -> Result<PathBuf> {
+        let mut names = Sha256::new();
+        archives.iter().for_each(|(_, archive)| names.update(archive.as_os_str().as_encoded_bytes()));
+        let digest: String = names.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
+        let folder = self.cache.join(format!("images-{digest}"));
+        fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
+        File::open(&folder)?.set_modified(SystemTime::now())?;
+        for (image, archive) in archives {
+            let name = folder.join(format!("{image}.tar"));
+            if !name.exists() {
+                fs::hard_link(archive, &name).with_context(|| format!("cannot link {}", name.display()))?;
+            }
+        }
+        remove_old(&self.cache, "images-")?;
+        Ok(folder)
+    }
+
+    fn lay_out(&self, images: &[Image], folder: &Path) -> Result<()> {
+        headline("Contexts");
+        for image in images {
+            let mut step = Step::start(image.reference());
+            let parts = image.parts(&mut step, &Programs { debian: &self.debian, cache: &self.cache })?;
+            let context = folder.join(image.as_str());
+            ensure!(!context.exists(), "{} is there already", context.display());
+            lay_out(&mut step, &parts, &context, &self.debian)?;
+            step.end(Outcome::Ok, &format!("docker build --tag {} {}", image.reference(), context.display()));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Workshop {
+    fn drop(&mut self) {
+        // What stays is removed when the next one opens.
+        let _ = fs::remove_dir_all(&self.scratch);
+    }
+}
+
+/// Removes what was not asked for in a while, so that the cache does not grow with every change.
+fn remove_old(folder: &Path, prefix: &str) -> Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let old = entry.metadata()?.modified()?.elapsed().is_ok_and(|age| age > KEPT);
+        if old && entry.file_name().to_string_lossy().starts_with(prefix) {
+            let path = entry.path();
+            if path.is_dir() { fs::remove_dir_all(path)? } else { fs::remove_file(path)? }
+        }
+    }
+    Ok(())
+}
+
+/// The size of a file as people read it.
+fn mebibytes(path: &Path) -> String {
+    let bytes = fs::metadata(path).map_or(0, |file| file.len());
+    format!("{}.{} MiB", bytes >> 20, (bytes & 0xf_ffff) * 10 >> 20)
+}
