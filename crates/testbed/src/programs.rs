@@ -1,5 +1,6 @@
 //! The programs that the test bed runs, built from their Go modules when they are needed first.
 
+pub mod cache;
 mod go;
 mod progress;
 
