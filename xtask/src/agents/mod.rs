@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use epiphyte_testbed::programs::cache::{self, Key};
 
-use crate::command;
 use crate::repository::{self, root};
 use crate::step::{Outcome, Step, headline, say};
 use parts::{PARTS, Part};
