@@ -1,5 +1,6 @@
 //! The tasks of this repository: `cargo xtask --help` lists them. One way to run each.
 
+mod agents;
 mod bench;
 mod check;
 mod command;
@@ -54,6 +55,11 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Assembles the folder of agents and prints its path.
+    ///
+    /// Fetches and builds the agents for Java, Python, Node.js and Go and the preload library, slims them, and keeps them in the
+    /// user's cache folder. Needs Maven, Python with pip, npm and Go.
+    Agents,
     /// Shows the operator at work on a control plane of its own, and checks what it shows.
     ///
     /// Builds what it needs, starts a control plane on this machine, runs the operator beside it, applies the workloads of
@@ -93,6 +99,7 @@ fn main() -> ExitCode {
     let done = match Arguments::parse().task {
         Task::Check { write } => check::run(write),
         Task::Test { arguments } => test::run(&arguments),
+        Task::Agents => agents::run(),
         Task::Demo { once } => demo::run(if once { demo::Ending::Once } else { demo::Ending::OnRequest }),
         Task::Bench { arguments } => bench::run(&arguments),
         Task::Images { images, contexts } => images::run(&images, contexts.as_deref()),

@@ -3,6 +3,7 @@
 //! Everything that another program can see of Epiphyte by its spelling stands here and nowhere else.
 #![expect(clippy::duplicated_attributes, reason = "printer columns of one type are no duplicates")]
 
+mod catalog;
 mod collectors_group;
 mod crds;
 mod device;
@@ -14,6 +15,7 @@ pub mod names;
 mod reason;
 mod source;
 
+pub use catalog::{Agent, Catalog, Version, Versions};
 pub use collectors_group::{CollectorsGroup, CollectorsGroupRole, CollectorsGroupSpec, CollectorsGroupStatus};
 pub use crds::{custom_resource_definitions, to_yaml};
 pub use device::Device;

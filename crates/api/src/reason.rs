@@ -141,6 +141,8 @@ reasons! {
         => "Delete the InstrumentedApplication to have the workload looked at again."
     LanguageNotSupported Info "No agent serves the container's language."
         => ""
+    RuntimeVersionNotServed Warning "The agent for the container's language does not serve this version of the runtime."
+        => "Use a version that the finding names; then delete the InstrumentedApplication to have the workload looked at again."
     LanguageUnknown Info "The container's language could not be told."
         => "Delete the InstrumentedApplication to have the workload looked at again."
     DuplicateDetails Warning "The runtime details mention the container more than once; the first entry counts."

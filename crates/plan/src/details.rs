@@ -1,6 +1,6 @@
 //! Runtime details, the second condition.
 
-use epiphyte_api::{Device, Language, Reason};
+use epiphyte_api::{Catalog, Device, Language, Reason};
 
 use crate::{Container, Finding, Pod, PreloadSource};
 
@@ -83,8 +83,18 @@ impl ContainerDetails {
         if let Some(agent) = &self.other_agent {
             return Some(Finding::about(Reason::OtherAgentDetected, &**agent));
         }
+        if let Some(finding) = self.outside_of_what_is_served() {
+            return Some(finding);
+        }
         // A literal of the manifest is what was seen, unless it is only ours, written over what was there before.
         let unseen = container.preload.source == PreloadSource::Unset || container.preload.ours_alone;
         (preloads && self.preloads && unseen).then(|| Reason::PreloadNotInManifest.into())
+    }
+
+    /// What was found and what the language's agent asks for, where the two do not meet.
+    fn outside_of_what_is_served(&self) -> Option<Finding> {
+        let (version, agent) = (self.runtime_version.as_deref()?, Catalog::built_in().agent(&self.language)?);
+        let said = || format!("{} {version}; served: {}", self.language, agent.served());
+        (!agent.serves(version)).then(|| Finding::about(Reason::RuntimeVersionNotServed, said()))
     }
 }

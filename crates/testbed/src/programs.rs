@@ -1,7 +1,7 @@
 //! The programs that the test bed runs, built from their Go modules when they are needed first.
 
 mod go;
-mod progress;
+pub(crate) mod progress;
 
 use std::path::{Path, PathBuf};
 

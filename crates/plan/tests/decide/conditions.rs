@@ -2,7 +2,7 @@
 
 use epiphyte_api::{Device, Reason};
 use epiphyte_plan::GateState::{Fails, Holds, Unasked, Waits};
-use epiphyte_plan::{Collectors, Decision, Delivery, GateState, Instrument, Preload, PreloadSource};
+use epiphyte_plan::{Collectors, ContainerDetails, Decision, Delivery, GateState, Instrument, Preload, PreloadSource};
 
 use crate::scenario::{Scenario, container, deployment, entry};
 
@@ -102,6 +102,16 @@ fn collectors_that_are_not_ready_beyond_the_grace_period_take_the_device_off() {
 fn a_loss_that_counts_beats_waiting_for_the_other_condition() {
     instrumented().pending().collectors(missing(true)).is_off(Reason::CollectorsMissing).stands([Holds, Waits, Fails]);
     instrumented().pending().collectors(missing(false)).is_kept(Reason::WaitingForDetection);
+}
+
+#[test]
+fn a_version_that_no_agent_serves_is_named_with_those_that_one_does() {
+    let old = || ContainerDetails { runtime_version: Some("3.8.18".into()), ..entry("app", "python") };
+    let said = "python 3.8.18; served: 3.9 to below 4";
+    instrumented().detected([old()]).is_off(Reason::RuntimeVersionNotServed);
+    marked().detected([old()]).is_because(Reason::RuntimeVersionNotServed, said);
+    let new = ContainerDetails { runtime_version: Some("3.9.18".into()), ..old() };
+    marked().detected([new]).is_on(Delivery::Device);
 }
 
 #[test]

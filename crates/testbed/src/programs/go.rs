@@ -1,14 +1,13 @@
-//! Builds a Go program once for each content of its module, in a cache that processes and clones share.
+//! Builds a Go program once for each content of its module.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use sha2::{Digest as _, Sha256};
-
 use super::progress::Progress;
-use crate::{Error, Result, cache};
+use crate::cache::{self, Key};
+use crate::{Error, Result};
 
 /// The last lines of the compiler's output that an error shows.
 const SHOWN_LINES: usize = 40;
@@ -74,37 +73,10 @@ impl GoProgram {
     }
 
     fn build_in(&self, cache: &Path) -> Result<PathBuf> {
-        let entry = cache.join(format!("{}-{}", self.output, self.key()?));
-        if entry.exists() {
-            return Ok(entry);
-        }
-        fs::create_dir_all(cache).map_err(Error::file("create", cache))?;
-        let path = cache.join(format!("{}.lock", self.output));
-        let lock = File::create(&path).map_err(Error::file("create", &path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let waiting = Progress::start(format!("waiting for another process to build {}", self.output));
-                lock.lock().map_err(Error::file("lock", &path))?;
-                waiting.done();
-            }
-            Err(TryLockError::Error(source)) => return Err(Error::file("lock", &path)(source)),
-        }
-        // Whoever held the lock may have built it.
-        if !entry.exists() {
-            self.compile(cache, &entry)?;
-        }
-        Ok(entry)
+        cache::once(cache, &self.output, &self.key()?, |folder| self.compile(folder))
     }
 
-    /// Builds into a folder beside the entry and puts it in place by a rename, so that an entry is always whole.
-    fn compile(&self, cache: &Path, entry: &Path) -> Result<()> {
-        let folder = cache.join(format!(".building-{}", self.output));
-        // Left by a build that was cut off; the lock says that none is at work.
-        if folder.exists() {
-            fs::remove_dir_all(&folder).map_err(Error::file("remove", &folder))?;
-        }
-        fs::create_dir(&folder).map_err(Error::file("create", &folder))?;
+    fn compile(&self, folder: &Path) -> Result<()> {
         let mut command = Command::new("go");
         command.args(["build", "-v", "-trimpath", "-ldflags", &self.ldflags, "-o"]);
         command.arg(folder.join(&self.output)).arg(&self.package);
@@ -115,7 +87,7 @@ impl GoProgram {
             let link = folder.join(name);
             std::os::unix::fs::symlink(&self.output, &link).map_err(Error::file("link", link))?;
         }
-        fs::rename(&folder, entry).map_err(Error::file("put in place", entry))
+        Ok(())
     }
 
     fn run(&self, mut command: Command) -> Result<()> {
@@ -151,21 +123,16 @@ impl GoProgram {
         let mut files = Vec::new();
         sources(&self.module_dir, &mut files)?;
         files.sort();
-        let mut digest = Sha256::new();
-        let mut add = |bytes: &[u8]| {
-            // The length first, so that no two lists of parts look the same.
-            digest.update(bytes.len().to_le_bytes());
-            digest.update(bytes);
-        };
-        add(&output.stdout);
-        add(self.package.as_bytes());
-        add(self.ldflags.as_bytes());
-        add(self.links.join(" ").as_bytes());
+        let mut key = Key::default();
+        key.add(&output.stdout);
+        key.add(self.package.as_bytes());
+        key.add(self.ldflags.as_bytes());
+        key.add(self.links.join(" ").as_bytes());
         for file in files {
-            add(file.strip_prefix(&self.module_dir).unwrap_or(&file).as_os_str().as_encoded_bytes());
-            add(&fs::read(&file).map_err(Error::file("read", &file))?);
+            key.add(file.strip_prefix(&self.module_dir).unwrap_or(&file).as_os_str().as_encoded_bytes());
+            key.add(&fs::read(&file).map_err(Error::file("read", &file))?);
         }
-        Ok(digest.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect())
+        Ok(key.finish())
     }
 }
 
