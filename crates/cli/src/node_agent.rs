@@ -15,8 +15,8 @@ use crate::{cluster, logs, stop};
 #[derive(Args)]
 pub(crate) struct Arguments {
     /// Name of the node.
-    #[arg(long, env = "NODE_NAME", required_unless_present = "clean", default_value = "", hide_default_value = true)]
-    node_name: String,
+    #[arg(long, value_name = "NAME", env = "NODE_NAME", required_unless_present = "clean")]
+    node_name: Option<String>,
     /// The host's proc folder.
     #[arg(long, value_name = "FOLDER", default_value = "/proc")]
     proc: PathBuf,
@@ -54,7 +54,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
         return epiphyte_node_agent::clean(&arguments.host_dir).context("cannot clean the host folder");
     }
     let options = epiphyte_node_agent::Options {
-        node: arguments.node_name,
+        node: arguments.node_name.unwrap_or_default(),
         proc_folder: arguments.proc,
         kubelet_folder: arguments.kubelet_dir,
         go_agent: arguments.go_agent.unwrap_or_else(|| arguments.agents.join("go/otel-go-instrumentation")),

@@ -103,7 +103,8 @@ impl Detection {
             }
         }
         self.look(looks, retries).await;
-        retries.values().map(|retry| retry.at).chain(next).min()
+        let now = Instant::now();
+        retries.values().map(|retry| retry.at).filter(|at| *at > now).chain(next).min()
     }
 
     /// Looks at all of them in one scan.

@@ -12,8 +12,8 @@ use epiphyte_api::Language;
 use epiphyte_detect::Wanted;
 use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal, kill_process, pidfd_open, prlimit};
 use tokio::io::unix::AsyncFd;
-use tokio::io::{AsyncBufReadExt as _, BufReader, Interest};
-use tokio::process::{Child, Command};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Interest, Lines};
+use tokio::process::{Child, ChildStderr, Command};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
@@ -43,6 +43,9 @@ const LAST_LINES: usize = 20;
 
 /// Most bytes of a process's environment that are read.
 const ENVIRONMENT_LIMIT: u64 = 256 * 1024;
+
+/// What the program says.
+type Said = Lines<BufReader<ChildStderr>>;
 
 /// What all sessions have in common.
 #[derive(Clone)]
@@ -112,11 +115,13 @@ impl Session {
             "instrumenting a Go process"
         );
         let _running = Running::new(&self.tools.metrics);
+        // Kept to the end: the program would die of a pipe that nobody holds.
+        let mut said = child.stderr.take().map(|errors| BufReader::new(errors).lines());
         let mut last = VecDeque::new();
         let outcome = tokio::select! {
             () = stop.cancelled() => Outcome::Stopped,
             () = ended.wait() => Outcome::ProcessEnded,
-            signalled = self.listen(&mut child, &mut last) => {
+            signalled = self.listen(&mut child, said.as_mut(), &mut last) => {
                 Outcome::of_end(last.iter().map(String::as_str), signalled)
             }
         };
@@ -162,9 +167,8 @@ impl Session {
     }
 
     /// Listens to what the program says until it ends; tells whether a signal ended it.
-    async fn listen(&self, child: &mut Child, last: &mut VecDeque<String>) -> bool {
-        if let Some(errors) = child.stderr.take() {
-            let mut lines = BufReader::new(errors).lines();
+    async fn listen(&self, child: &mut Child, said: Option<&mut Said>, last: &mut VecDeque<String>) -> bool {
+        if let Some(lines) = said {
             let mut limit = None;
             while let Ok(Some(line)) = lines.next_line().await {
                 debug!(pod = &*self.pod.key.name, line, "Go instrumentation says");

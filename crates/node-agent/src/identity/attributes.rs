@@ -49,20 +49,11 @@ impl Attributes {
         common
     }
 
-    /// Each of them.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&'static str, &str)> {
-        self.0.iter().map(|(key, value)| (*key, value.as_str()))
-    }
-
-    /// The value of one.
-    pub(crate) fn get(&self, key: &str) -> Option<&str> {
-        self.iter().find(|(found, _)| *found == key).map(|(_, value)| value)
-    }
-
     /// The text of the identity file: as many lines as are read.
     pub(crate) fn to_text(&self) -> String {
         let mut text = String::new();
-        for (key, value) in self.iter().filter(|(_, value)| !value.is_empty() && !value.contains(char::is_control)) {
+        let can_be_said = |(_, value): &&(&str, String)| !value.is_empty() && !value.contains(char::is_control);
+        for (key, value) in self.0.iter().filter(can_be_said) {
             if text.len() + key.len() + value.len() + 2 < IDENTITY_LIMIT {
                 text.extend([key, "=", value, "\n"]);
             }
@@ -110,6 +101,10 @@ mod tests {
         .unwrap()
     }
 
+    fn value<'a>(attributes: &'a Attributes, key: &str) -> Option<&'a str> {
+        attributes.0.iter().find(|(found, _)| *found == key).map(|(_, value)| value.as_str())
+    }
+
     fn deployment(name: &str) -> Pod {
         pod(name, ("ReplicaSet", "shop-5d9c7bfd4"), &[("app", true), ("proxy", false)])
     }
@@ -129,27 +124,27 @@ mod tests {
     #[test]
     fn a_source_names_the_service_and_several_containers_are_told_apart() {
         let attributes = Attributes::of(&deployment("a"), "app", "node-1", Some("storefront"));
-        assert_eq!(attributes.get("service.name"), Some("storefront"));
+        assert_eq!(value(&attributes, "service.name"), Some("storefront"));
         let several = pod("a", ("DaemonSet", "agent"), &[("app", true), ("side", true)]);
         let attributes = Attributes::of(&several, "side", "node-1", None);
-        assert_eq!(attributes.get("service.name"), Some("agent-side"));
-        assert_eq!(attributes.get("k8s.daemonset.name"), Some("agent"));
+        assert_eq!(value(&attributes, "service.name"), Some("agent-side"));
+        assert_eq!(value(&attributes, "k8s.daemonset.name"), Some("agent"));
     }
 
     #[test]
     fn a_cron_jobs_pod_names_its_job_too() {
         let attributes = Attributes::of(&pod("a", ("Job", "backup-28471230"), &[("app", true)]), "app", "n", None);
-        assert_eq!(attributes.get("k8s.cronjob.name"), Some("backup"));
-        assert_eq!(attributes.get("k8s.job.name"), Some("backup-28471230"));
-        assert_eq!(attributes.get("service.name"), Some("backup"));
+        assert_eq!(value(&attributes, "k8s.cronjob.name"), Some("backup"));
+        assert_eq!(value(&attributes, "k8s.job.name"), Some("backup-28471230"));
+        assert_eq!(value(&attributes, "service.name"), Some("backup"));
     }
 
     #[test]
     fn of_several_who_it_may_be_what_they_have_in_common_is_known() {
         let of = |name| Attributes::of(&deployment(name), "app", "node-1", None);
         let common = Attributes::common([of("a"), of("b")].into_iter());
-        assert_eq!(common.get("service.name"), Some("shop"));
-        assert_eq!(common.get("k8s.pod.name"), None);
+        assert_eq!(value(&common, "service.name"), Some("shop"));
+        assert_eq!(value(&common, "k8s.pod.name"), None);
         assert_eq!(Attributes::common(std::iter::empty()).to_text(), "");
     }
 

@@ -18,10 +18,10 @@ impl Store {
     ///
     /// # Errors
     /// Something cannot be removed; the next time it is tried again.
-    pub(crate) fn collect(&self, in_use: &HashSet<String>, current: Option<&Path>, now: SystemTime) -> Result<(), StoreError> {
+    pub(crate) fn collect(&self, in_use: &HashSet<String>, current: &Path, now: SystemTime) -> Result<(), StoreError> {
         let lock = self.lock()?;
-        let mut wanted: HashSet<String> = HashSet::new();
-        wanted.extend(current.and_then(|path| Some(path.file_name()?.to_string_lossy().into_owned())));
+        let current = current.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let mut wanted = HashSet::from([current]);
         for id in self.allocated() {
             let path = self.devices().join(&id);
             let given = fs::metadata(path.join("allocation.json")).and_then(|file| file.modified());

@@ -147,7 +147,7 @@ impl Keeper {
         let Ok(used) = self.pod_resources.used().await else { return };
         let ids: HashSet<String> = used.into_iter().map(|used| used.id).collect();
         let (store, agents) = (self.store.clone(), Arc::clone(agents));
-        let collected = tokio::task::spawn_blocking(move || store.collect(&ids, Some(&agents), SystemTime::now())).await;
+        let collected = tokio::task::spawn_blocking(move || store.collect(&ids, &agents, SystemTime::now())).await;
         if let Ok(Err(error)) = collected {
             warn!(error = %chain(&error), "cannot remove what is not used any more; trying again");
         }

@@ -14,6 +14,8 @@ mod allocation;
 mod collect;
 mod content;
 mod keeper;
+#[cfg(test)]
+mod tests;
 
 use std::fs::{self, File};
 use std::io;
@@ -112,6 +114,7 @@ impl Store {
         if content.is_whole_in(&target) {
             return Ok(target);
         }
+        self.remove(&target, &lock)?;
         let incoming = self.incoming().join("new");
         folder(&incoming)?;
         if let Err(error) = content.copy_to(&incoming) {
@@ -120,8 +123,8 @@ impl Store {
             return Err(error);
         }
         folder(&self.agents())?;
-        self.remove(&target, &lock)?;
         fs::rename(&incoming, &target).map_err(StoreError::new("cannot put in place", &target))?;
+        self.sweep(&lock)?;
         Ok(target)
     }
 
