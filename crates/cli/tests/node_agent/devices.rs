@@ -92,7 +92,8 @@ fn devices_are_healthy_only_while_their_files_are_in_place() {
         let node = Node::new(cluster, "health").await;
         let agent = node.agent().await;
         until_offered(&node).await;
-        let folder = std::fs::read_dir(node.host().join("agents")).expect("a folder").next().expect("agents").expect("it");
+        let folder =
+            std::fs::read_dir(node.host().join("agents")).expect("a folder").next().expect("agents").expect("it");
         // What somebody removes is put in place again.
         std::fs::remove_dir_all(folder.path()).expect("the folder is removed");
         until("the files are back", || async { folder.path().join("node/register.js").is_file() }).await;

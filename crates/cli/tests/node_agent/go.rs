@@ -36,13 +36,19 @@ fn a_go_process_is_instrumented_for_as_long_as_it_lives() {
         let namespace = "go-lives";
         let node = Node::new(cluster, "go-lives").await;
         let said = node.folder().join("said");
-        let program = format!("#!/bin/sh\n/usr/bin/env >> {0}\necho \"pid $$\" >> {0}\nexec /bin/sleep 1000\n", said.display());
+        let program =
+            format!("#!/bin/sh\n/usr/bin/env >> {0}\necho \"pid $$\" >> {0}\nexec /bin/sleep 1000\n", said.display());
         node.agent_file("go/otel-go-instrumentation", &program);
         let agent = node.agent().await;
         cluster.namespace(namespace, None).await;
         let mut process = Living::start();
         let go = epiphyte_testbed::programs::kubernetes().expect("a program written in Go");
-        node.proc.process(process.0.id(), &container_id("cart/app"), go, "HOME=/\0OTEL_EXPORTER_OTLP_KEY=/etc/shadow\0");
+        node.proc.process(
+            process.0.id(),
+            &container_id("cart/app"),
+            go,
+            "HOME=/\0OTEL_EXPORTER_OTLP_KEY=/etc/shadow\0",
+        );
         create(cluster, namespace, "cart", &node.name, &[("app", GO)]).await;
         runs(cluster, namespace, "cart").await;
         let text = || fs::read_to_string(&said).unwrap_or_default();

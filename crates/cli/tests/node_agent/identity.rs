@@ -58,7 +58,9 @@ fn a_container_that_could_be_one_of_several_is_known_once_the_kubelet_tells() {
         cluster.namespace(namespace, None).await;
         cluster.apply(&source(namespace, "named", "Deployment", "shop", false)).await;
         let named = Object { api_version: "odigos.io/v1alpha1", plural: "sources", namespace, name: "named" };
-        cluster.merge(&named, "", &json!({ "spec": { "otelServiceName": "storefront", "disableInstrumentation": true } })).await;
+        cluster
+            .merge(&named, "", &json!({ "spec": { "otelServiceName": "storefront", "disableInstrumentation": true } }))
+            .await;
         let mut shop = deployment(namespace, "shop");
         shop["spec"]["replicas"] = json!(2);
         shop["spec"]["template"]["spec"]["containers"][0]["resources"] = json!({ "limits": { JAVA: "1" } });

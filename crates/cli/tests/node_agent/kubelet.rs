@@ -12,7 +12,9 @@ use epiphyte_node_agent::kubelet::device_plugin::registration_server::{Registrat
 use epiphyte_node_agent::kubelet::device_plugin::{
     AllocateRequest, ContainerAllocateRequest, ContainerAllocateResponse, Empty, HEALTHY, RegisterRequest,
 };
-use epiphyte_node_agent::kubelet::pod_resources::pod_resources_lister_server::{PodResourcesLister, PodResourcesListerServer};
+use epiphyte_node_agent::kubelet::pod_resources::pod_resources_lister_server::{
+    PodResourcesLister, PodResourcesListerServer,
+};
 use epiphyte_node_agent::kubelet::pod_resources::{
     ContainerDevices, ContainerResources, ListPodResourcesRequest, ListPodResourcesResponse, PodResources,
 };
@@ -119,7 +121,12 @@ impl Kubelet {
         let asked = |id: &&str| ContainerAllocateRequest { devices_ids: vec![(*id).to_owned()] };
         let container_requests = ids.iter().map(asked).collect();
         let mut client = client.expect("a plugin");
-        client.allocate(AllocateRequest { container_requests }).await.expect("an answer").into_inner().container_responses
+        client
+            .allocate(AllocateRequest { container_requests })
+            .await
+            .expect("an answer")
+            .into_inner()
+            .container_responses
     }
 
     /// Tells from now on that a container has a device.

@@ -13,7 +13,10 @@ pub async fn unbound(cluster: &Cluster, namespace: &str, image: &str, count: usi
         let free = |pod: &&Value| {
             pod.pointer("/spec/nodeName").is_none() && pod.pointer("/spec/containers/0/image") == Some(&json!(image))
         };
-        pods.iter().filter(free).filter_map(|pod| Some(pod.pointer("/metadata/name")?.as_str()?.to_owned())).collect::<Vec<_>>()
+        pods.iter()
+            .filter(free)
+            .filter_map(|pod| Some(pod.pointer("/metadata/name")?.as_str()?.to_owned()))
+            .collect::<Vec<_>>()
     };
     until(&format!("{count} pods of {image}"), || async { names().await.len() >= count }).await;
     names().await.into_iter().take(count).collect()
@@ -51,9 +54,7 @@ pub async fn runs(cluster: &Cluster, namespace: &str, pod: &str) {
 
 /// A pod by itself on a node, whose containers ask for these devices.
 pub async fn create(cluster: &Cluster, namespace: &str, pod: &str, node: &str, containers: &[(&str, &str)]) -> Value {
-    let container = |(name, device): &(&str, &str)| {
-        json!({ "name": name, "image": "app:1", "resources": { "limits": { *device: "1" } } })
-    };
+    let container = |(name, device): &(&str, &str)| json!({ "name": name, "image": "app:1", "resources": { "limits": { *device: "1" } } });
     let containers: Vec<Value> = containers.iter().map(container).collect();
     cluster
         .create(&json!({

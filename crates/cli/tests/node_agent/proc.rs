@@ -36,8 +36,8 @@ impl Proc {
 
 /// The container runtime's id of a container: any text makes one.
 pub fn container_id(of: &str) -> String {
-    let hash = of.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = of
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     format!("{hash:016x}").repeat(4)
 }

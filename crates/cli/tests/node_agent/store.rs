@@ -48,7 +48,10 @@ fn an_upgrade_keeps_the_old_files_for_as_long_as_a_container_has_them() {
         assert_ne!(given, new);
         node.kubelet.has(("default", "new", "app"), JAVA, "java-1");
         assert!(agent.stop());
-        assert_eq!(fs::read_to_string(Path::new(&given).join("java/agent.jar")).expect("it is there"), "java/agent.jar");
+        assert_eq!(
+            fs::read_to_string(Path::new(&given).join("java/agent.jar")).expect("it is there"),
+            "java/agent.jar"
+        );
 
         // The old container is gone, and was given its device long ago.
         node.kubelet.forget_pods();
@@ -57,7 +60,8 @@ fn an_upgrade_keeps_the_old_files_for_as_long_as_a_container_has_them() {
         let long_ago = SystemTime::now() - Duration::from_secs(600);
         kept.expect("it is kept").set_modified(long_ago).expect("its time is set");
         let _agent = node.agent().await;
-        until("the old files are gone", || async { folders(&node.host()) == BTreeSet::from([PathBuf::from(&new)]) }).await;
+        until("the old files are gone", || async { folders(&node.host()) == BTreeSet::from([PathBuf::from(&new)]) })
+            .await;
         assert!(!node.host().join("devices/java-0").exists() && node.host().join("devices/java-1").exists());
     });
 }
@@ -103,7 +107,10 @@ fn a_full_disk_withdraws_the_devices_and_more_room_brings_them_back() {
             command.env(name, value.expect("a value"));
         }
         let agent = node.run(command, admin);
-        until("the disk is full", || async { agent.admin.metric("epiphyte_node_agent_files_total", &["disk_full"]) >= 1.0 }).await;
+        until("the disk is full", || async {
+            agent.admin.metric("epiphyte_node_agent_files_total", &["disk_full"]) >= 1.0
+        })
+        .await;
         until("nothing preloading is offered", || async {
             node.kubelet.devices(JAVA) == (3, 0) && node.kubelet.devices(GO) == (3, 3)
         })

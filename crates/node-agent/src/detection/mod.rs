@@ -166,8 +166,8 @@ fn retry(retries: &mut Retries, key: &Key) {
 
 impl Look {
     fn ids(&self) -> impl Iterator<Item = &str> {
-        let running = |name: &Box<str>| self.pod.container(name)?.running.as_ref().map(|running| &*running.id);
-        self.containers.iter().filter_map(running)
+        let containers = self.containers.iter().filter_map(|name| self.pod.container(name));
+        containers.filter_map(|container| container.running.as_ref().map(|running| &*running.id))
     }
 
     /// What was seen of the containers; `None` where something is to be looked at again.

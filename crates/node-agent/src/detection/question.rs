@@ -155,7 +155,8 @@ mod tests {
 
     #[test]
     fn an_object_without_an_owner_is_about_the_workload_of_its_name() {
-        let object = json!({ "metadata": { "name": "cronjob-nightly-report", "namespace": "a", "resourceVersion": "1" } });
+        let object =
+            json!({ "metadata": { "name": "cronjob-nightly-report", "namespace": "a", "resourceVersion": "1" } });
         let question: Question = serde_json::from_value(object).unwrap();
         assert_eq!(question.workload, Some((WorkloadKind::CronJob, "nightly-report".into())));
         assert!(!question.pending);

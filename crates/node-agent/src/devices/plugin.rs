@@ -65,7 +65,8 @@ impl Plugin {
     /// What a container gets. Whatever is wrong, it gets nothing and starts as it would without us.
     async fn give(&self, ids: &[String]) -> ContainerAllocateResponse {
         let device = self.device;
-        let given = if device.preloads() { self.give_agent(ids).await } else { Ok(ContainerAllocateResponse::default()) };
+        let given =
+            if device.preloads() { self.give_agent(ids).await } else { Ok(ContainerAllocateResponse::default()) };
         let outcome = given.as_ref().err().copied().unwrap_or("given");
         self.shared.metrics.allocated(device, outcome);
         given.unwrap_or_default()

@@ -81,7 +81,9 @@ impl Session {
             self.tools.metrics.go_session(outcome.as_str());
             let reason = outcome.as_str();
             match outcome {
-                Outcome::Stopped | Outcome::ProcessEnded => info!(namespace, pod, container, reason, "Go instrumentation ended"),
+                Outcome::Stopped | Outcome::ProcessEnded => {
+                    info!(namespace, pod, container, reason, "Go instrumentation ended");
+                }
                 Outcome::NoProcess => debug!(namespace, pod, container, reason, "no Go process yet"),
                 _ => warn!(namespace, pod, container, reason, last, "Go instrumentation ended; trying again"),
             }
@@ -205,6 +207,10 @@ fn pid_of(child: &Child) -> Option<Pid> {
 struct Ended(AsyncFd<rustix::fd::OwnedFd>);
 
 impl Ended {
+    #[expect(
+        deprecated,
+        reason = "its successor is unsafe for types that may close their descriptor; this one does not"
+    )]
     fn of(pid: u32) -> io::Result<Self> {
         let pid = Pid::from_raw(pid.cast_signed()).ok_or(io::ErrorKind::NotFound)?;
         let handle = pidfd_open(pid, PidfdFlags::empty())?;

@@ -37,6 +37,9 @@ const UNKNOWN_AFTER: Duration = Duration::from_mins(1);
 /// How long the pod may take to be seen that the kubelet has told of.
 const UNSEEN_AFTER: Duration = Duration::from_secs(5);
 
+/// A container: UID of its pod, and its name.
+type Owner = (Box<str>, String);
+
 /// Who containers are.
 #[derive(Clone)]
 pub(crate) struct Identities {
@@ -47,8 +50,8 @@ pub(crate) struct Identities {
     pod_resources: PodResources,
     /// Devices whose containers are not known yet, since when. Written at `Allocate` and by `run`.
     open: Arc<Mutex<HashMap<String, Instant>>>,
-    /// By device, the container that is known to have it: UID of its pod, and its name. Written by `run`.
-    known: Arc<Mutex<HashMap<String, (Box<str>, String)>>>,
+    /// By device, the container that is known to have it. Written by `run`.
+    known: Arc<Mutex<HashMap<String, Owner>>>,
     opened: Arc<Notify>,
     metrics: Metrics,
 }
@@ -80,7 +83,10 @@ impl Identities {
                 Attributes::common(all.into_iter())
             };
             if !candidates.is_empty() {
-                return tokio::time::timeout_at(deadline, guess).await.unwrap_or_else(|_| self.without_sources(&candidates)).to_text();
+                return tokio::time::timeout_at(deadline, guess)
+                    .await
+                    .unwrap_or_else(|_| self.without_sources(&candidates))
+                    .to_text();
             }
             // The kubelet may have seen the pod before us.
             if !matches!(tokio::time::timeout_at(deadline, changes.changed()).await, Ok(Ok(()))) {

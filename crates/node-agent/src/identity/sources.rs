@@ -42,7 +42,10 @@ impl Sources {
             let named = &source.workload;
             named.kind == kind && named.namespace == namespace && *named.name == *workload.name
         };
-        sources.iter().filter(names_it).find_map(|source| source.otel_service_name.clone().filter(|name| !name.is_empty()))
+        sources
+            .iter()
+            .filter(names_it)
+            .find_map(|source| source.otel_service_name.clone().filter(|name| !name.is_empty()))
     }
 
     async fn of(&self, namespace: &str) -> Arc<Vec<SourceSpec>> {

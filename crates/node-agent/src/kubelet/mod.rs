@@ -39,10 +39,7 @@ const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
 pub(crate) enum KubeletError {
     /// Its socket is not there, or nobody answers.
     #[error("cannot reach the kubelet at {}", socket.display())]
-    Away {
-        socket: PathBuf,
-        source: tonic::transport::Error,
-    },
+    Away { socket: PathBuf, source: tonic::transport::Error },
     /// It said no.
     #[error("the kubelet answered {}: {}", .0.code(), .0.message())]
     Refused(#[from] Box<tonic::Status>),

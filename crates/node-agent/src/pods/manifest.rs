@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use epiphyte_api::Device;
 use jiff::Timestamp;
-use serde::de::{Deserializer, IgnoredAny};
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny};
 
 use super::{Container, Pod, Running, Workload};
 use crate::watch::Key;
@@ -175,7 +175,8 @@ mod tests {
 
     #[test]
     fn a_pod_that_was_just_made_can_be_read() {
-        let pod: Pod = serde_json::from_str(r#"{ "metadata": { "name": "a", "namespace": "b" }, "spec": {} }"#).unwrap();
+        let pod: Pod =
+            serde_json::from_str(r#"{ "metadata": { "name": "a", "namespace": "b" }, "spec": {} }"#).unwrap();
         assert_eq!((&*pod.workload.name, pod.workload.kind, pod.finished), ("a", None, false));
     }
 }

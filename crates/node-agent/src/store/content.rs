@@ -127,7 +127,9 @@ mod tests {
         };
         let one = digest(&[("java/a", "1"), ("java/b", "2")]);
         assert_eq!(one, digest(&[("java/b", "2"), ("java/a", "1"), ("go/program", "not copied")]));
-        for other in [[("java/a", "12"), ("java/b", "")], [("java/a", "1"), ("java/c", "2")], [("java/a", "1"), ("node/b", "2")]] {
+        for other in
+            [[("java/a", "12"), ("java/b", "")], [("java/a", "1"), ("java/c", "2")], [("java/a", "1"), ("node/b", "2")]]
+        {
             assert_ne!(one, digest(&other));
         }
         assert_eq!(one.len(), 32);

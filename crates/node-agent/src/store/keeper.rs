@@ -83,7 +83,7 @@ impl Keeper {
             backoff.reset();
             while let Some(supply) = self.look(&agents) {
                 self.tell(supply);
-                awaited = None;
+                drop(awaited.take());
                 if collect <= Instant::now() {
                     collect = Instant::now() + COLLECT;
                     self.collect(&agents).await;
