@@ -47,6 +47,12 @@ pub const DEVICE_MOUNT_PATH: &str = "/var/odigos";
 /// `LD_PRELOAD`; a literal of the manifest wins over that, so there the path is chained in the template.
 pub const DEVICE_PRELOAD: &str = "/var/odigos/injector/injector.so";
 
+/// Where the folder with a container's identity is mounted by the device delivery.
+pub const IDENTITY_MOUNT_PATH: &str = "/var/epiphyte";
+
+/// The file in which the injector reads who its container is, as seen by the application.
+pub const IDENTITY_FILE: &str = "/var/epiphyte/identity";
+
 /// The dynamic linker's list of libraries to load first.
 pub const LD_PRELOAD: &str = "LD_PRELOAD";
 /// Token of the tenant, by reference to a Secret.

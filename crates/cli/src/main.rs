@@ -5,10 +5,12 @@ mod crds;
 mod engine;
 mod explain;
 mod logs;
+mod node_agent;
 mod operator;
 mod preview;
 mod show;
 mod status;
+mod stop;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -36,6 +38,7 @@ struct Arguments {
 #[derive(Subcommand)]
 enum Command {
     Operator(operator::Arguments),
+    NodeAgent(node_agent::Arguments),
     Explain(explain::Arguments),
     Status(status::Arguments),
     Preview(preview::Arguments),
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
     }
     let result = match arguments.command {
         Command::Operator(arguments) => operator::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::NodeAgent(arguments) => node_agent::run(arguments).map(|()| ExitCode::SUCCESS),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Preview(arguments) => preview::run(&arguments),

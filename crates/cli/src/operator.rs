@@ -6,10 +6,9 @@ use std::path::PathBuf;
 use anyhow::Context as _;
 use clap::Args;
 use epiphyte_operator::admission::{Target, WebhookUrl};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-use crate::{cluster, logs};
+use crate::{cluster, logs, stop};
 
 /// Run the operator: it adds and removes instrumentation as marks, runtime details and collectors say.
 ///
@@ -65,15 +64,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
     runtime.block_on(async {
         let client = cluster::connect().await?;
         let shutdown = CancellationToken::new();
-        let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-        let told = shutdown.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            told.cancel();
-        });
+        stop::on_signal(&shutdown)?;
         epiphyte_operator::run(client, options, shutdown).await.context("the operator stopped")
     })
 }

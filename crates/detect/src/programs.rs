@@ -1,7 +1,7 @@
 //! What was read of programs and libraries, so that a hundred containers of one image cost one reading.
 
 use std::collections::HashMap;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::elf::Elf;
 use crate::native::{Native, VersionText};
@@ -13,16 +13,16 @@ const MAX_FILES: usize = 1024;
 /// The memory of a scanner.
 #[derive(Debug, Default)]
 pub(crate) struct Programs {
-    elves: HashMap<FileId, Option<Rc<Elf>>>,
+    elves: HashMap<FileId, Option<Arc<Elf>>>,
     natives: HashMap<FileId, Option<Native>>,
     versions: HashMap<(FileId, VersionText), Option<String>>,
 }
 
 impl Programs {
     /// The headers of a file; `None` where it is no ELF file.
-    pub(crate) fn elf(&mut self, opened: &Opened) -> Option<Rc<Elf>> {
+    pub(crate) fn elf(&mut self, opened: &Opened) -> Option<Arc<Elf>> {
         make_room(&mut self.elves);
-        self.elves.entry(opened.id).or_insert_with(|| Elf::read(&opened.file).map(Rc::new)).clone()
+        self.elves.entry(opened.id).or_insert_with(|| Elf::read(&opened.file).map(Arc::new)).clone()
     }
 
     /// What the program was compiled from.

@@ -10,11 +10,13 @@
     reason = "a test fails by panicking"
 )]
 
+mod admin;
 mod cluster;
 mod manifests;
 mod operator;
 mod shared;
 
+pub use admin::{Admin, free_address};
 pub use cluster::{Cluster, DEADLINE, Object, Ready, until};
 pub use manifests::*;
 pub use operator::{OPERATOR, Operator, OperatorOptions};

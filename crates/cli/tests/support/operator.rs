@@ -1,14 +1,13 @@
 //! The operator as a process.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use epiphyte_testbed::ControlPlane;
 
-use super::SYSTEM;
+use super::{Admin, SYSTEM, free_address};
 
 /// The user that the operator is for the API server, so that the audit log tells its writes from all others.
 pub const OPERATOR: &str = "epiphyte-operator";
@@ -93,24 +92,12 @@ impl Operator {
 
     /// Body of an answer of the admin address, and whether it was a success.
     pub fn admin(&self, path: &str) -> Option<(bool, String)> {
-        use std::io::{Read as _, Write as _};
-        let mut stream = std::net::TcpStream::connect(&self.admin).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
-        write!(stream, "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n\r\n", self.admin).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        Some((head.starts_with("HTTP/1.1 200"), body.to_owned()))
+        Admin(self.admin.clone()).get(path)
     }
 
     /// Value of a metric, summed over its labels that contain all of `labels`.
     pub fn metric(&self, name: &str, labels: &[&str]) -> f64 {
-        let (_, text) = self.admin("/metrics").unwrap_or_default();
-        text.lines()
-            .filter(|line| line.strip_prefix(name).is_some_and(|rest| rest.starts_with(['{', ' '])))
-            .filter(|line| labels.iter().all(|label| line.contains(label)))
-            .filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok())
-            .sum()
+        Admin(self.admin.clone()).metric(name, labels)
     }
 
     pub fn is_ready(&self) -> bool {
@@ -165,9 +152,4 @@ impl Drop for Operator {
             let _ = child.wait();
         }
     }
-}
-
-fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("it has an address").to_string()
 }
