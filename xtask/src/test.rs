@@ -7,10 +7,10 @@ use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::command;
 use crate::repository::cargo;
 use crate::step::{Outcome, Step, headline, say};
 use crate::summary::Summary;
+use crate::{agents, command};
 
 /// Tests that run at once on a large machine. A system test has a control plane of its own, which takes 700 MB.
 const MOST_AT_ONCE: usize = 4;
@@ -22,6 +22,13 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
     let step = Step::start("Kubernetes");
     epiphyte_testbed::programs::kubernetes()?;
     step.end(Outcome::Ok, epiphyte_testbed::programs::KUBERNETES_VERSION);
+    match agents::missing_tool() {
+        None => drop(agents::folder()?),
+        Some(tool) => {
+            Step::start("agents")
+                .end(Outcome::Skipped, &format!("{tool} is not on the PATH; their tests are left out"));
+        }
+    }
     build(arguments)?;
 
     headline("Testing");
