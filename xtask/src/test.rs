@@ -2,18 +2,15 @@
 
 use std::ffi::OsString;
 use std::io::BufRead as _;
-use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
-use clap::ValueEnum as _;
 
-use crate::command;
-use crate::images::{self, Image};
 use crate::repository::cargo;
 use crate::step::{Outcome, Step, headline, say};
 use crate::summary::Summary;
+use crate::{agents, command};
 
 /// Tests that run at once on a large machine. A system test has a control plane of its own, which takes 700 MB.
 const MOST_AT_ONCE: usize = 4;
@@ -25,9 +22,14 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
     let step = Step::start("Kubernetes");
     epiphyte_testbed::programs::kubernetes()?;
     step.end(Outcome::Ok, epiphyte_testbed::programs::KUBERNETES_VERSION);
+    match agents::missing_tool() {
+        None => drop(agents::folder()?),
+        Some(tool) => {
+            Step::start("agents")
+                .end(Outcome::Skipped, &format!("{tool} is not on the PATH; their tests are left out"));
+        }
+    }
     build(arguments)?;
-    // Whoever names crates is in a hurry, and may set the variable.
-    let images = scope(arguments).and_then(|_| images());
 
     headline("Testing");
     let mut test = cargo();
@@ -35,9 +37,6 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
     if std::env::var_os("RUST_TEST_THREADS").is_none() {
         let cores = available_parallelism().map_or(1, usize::from);
         test.env("RUST_TEST_THREADS", cores.clamp(2, MOST_AT_ONCE).to_string());
-    }
-    if let Some(folder) = images {
-        test.env(epiphyte_testbed::images::VARIABLE, folder);
     }
     let (mut child, lines) = command::start(test)?;
     let mut summary = Summary::default();
@@ -55,18 +54,6 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
         bail!("the tests failed{}", summary.failures());
     }
     Ok(())
-}
-
-/// The folder of the images; where they cannot be built, tests that need them say so and are skipped.
-fn images() -> Option<PathBuf> {
-    headline("Images");
-    match images::build(Image::value_variants()) {
-        Ok(folder) => Some(folder),
-        Err(error) => {
-            say(format!("  no images: {error:#}"));
-            None
-        }
-    }
 }
 
 /// Builds the tests in a step of its own, so that what they print is not lost among what the compiler does.

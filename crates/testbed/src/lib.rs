@@ -17,7 +17,6 @@ pub mod cache;
 mod certificates;
 mod control_plane;
 mod error;
-pub mod images;
 mod kubeconfig;
 mod node;
 mod ports;

@@ -25,7 +25,7 @@ impl Clang {
     pub fn find(step: &mut Step, folder: &Path) -> Result<Self> {
         let paths = env::var_os("PATH").unwrap_or_default();
         let has = |program: &&str| env::split_paths(&paths).any(|folder| folder.join(program).is_file());
-        if PROGRAMS.iter().all(|program| has(&program)) {
+        if PROGRAMS.iter().all(has) {
             return Ok(Self { unpacked: None });
         }
         unpack(step, folder).context("clang and llvm-strip are needed; install the packages clang and llvm")?;

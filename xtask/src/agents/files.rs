@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 
 /// The mode of a file that is read.
 pub const READ: u32 = 0o644;
-/// The mode of a file that is run.
+/// The mode of a folder, and of a file that is run.
 pub const RUN: u32 = 0o755;
 
 /// What becomes of an entry: a folder is gone into, a file handled.
@@ -25,7 +25,8 @@ fn walk(folder: &Path, each: &mut dyn FnMut(&DirEntry, bool) -> Result<()>) -> R
     Ok(())
 }
 
-/// Links the files of a folder into a new one on the same disk, which costs no room.
+/// Links the files of a folder into a new one on the same disk, which costs no room. They are the same files: what is
+/// changed of one is changed of the other.
 pub fn link(from: &Path, to: &Path) -> Result<()> {
     replicate(from, to, |from, to| fs::hard_link(from, to))
 }
@@ -34,29 +35,34 @@ pub fn link(from: &Path, to: &Path) -> Result<()> {
 pub fn copy(from: &Path, to: &Path) -> Result<()> {
     replicate(from, to, |from, to| {
         fs::copy(from, to)?;
-        fs::set_permissions(to, Permissions::from_mode(READ))
+        fs::set_permissions(to, mode(READ))
     })
 }
 
 fn replicate(from: &Path, to: &Path, file: impl Fn(&Path, &Path) -> std::io::Result<()>) -> Result<()> {
-    fs::create_dir(to).with_context(|| format!("cannot create {}", to.display()))?;
+    let create = |folder: &Path| fs::create_dir(folder).and_then(|()| fs::set_permissions(folder, mode(RUN)));
+    create(to).with_context(|| format!("cannot create {}", to.display()))?;
     walk(from, &mut |entry, is_folder| {
         let path = entry.path();
         let target = to.join(path.strip_prefix(from)?);
-        let made = if is_folder { fs::create_dir(&target) } else { file(&path, &target) };
+        let made = if is_folder { create(&target) } else { file(&path, &target) };
         made.with_context(|| format!("cannot create {}", target.display()))
     })
 }
 
-/// Makes a folder readable for everybody, whatever the umask of who built it; its files get this mode, unless they can be
-/// run already and so may stay.
-pub fn open(folder: &Path, mode: u32) -> Result<()> {
-    let set = |path: &Path, mode| {
-        let permissions = Permissions::from_mode(mode);
-        fs::set_permissions(path, permissions).with_context(|| format!("cannot open {}", path.display()))
-    };
-    set(folder, RUN)?;
-    walk(folder, &mut |entry, is_folder| set(&entry.path(), if is_folder { RUN } else { mode }))
+/// Makes a folder and all that is in it readable for everybody, whatever the umask of who built it.
+pub fn open(folder: &Path) -> Result<()> {
+    set_mode(folder, RUN)?;
+    walk(folder, &mut |entry, is_folder| set_mode(&entry.path(), if is_folder { RUN } else { READ }))
+}
+
+/// Sets who may do what with a file or folder.
+pub fn set_mode(path: &Path, bits: u32) -> Result<()> {
+    fs::set_permissions(path, mode(bits)).with_context(|| format!("cannot set the mode of {}", path.display()))
+}
+
+fn mode(bits: u32) -> Permissions {
+    Permissions::from_mode(bits)
 }
 
 /// What a folder weighs, for people.

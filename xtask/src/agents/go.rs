@@ -16,12 +16,17 @@ use crate::step::Step;
 /// The module, pinned by `agents/go/go.mod`.
 const MODULE: &str = "go.opentelemetry.io/auto";
 
+/// What comes out.
+pub const PROGRAM: &str = "otel-go-instrumentation";
+
 /// How the module's sources ask for a program to be compiled.
 const DIRECTIVE: &str = "//go:generate go run github.com/cilium/ebpf/cmd/bpf2go ";
 
+/// Builds the program into a folder; the other one is to work in.
 pub fn build(step: &mut Step, work: &Path, folder: &Path) -> Result<()> {
     for name in ["go.mod", "go.sum"] {
-        fs::copy(root().join("agents/go").join(name), work.join(name)).with_context(|| format!("cannot copy {name}"))?;
+        fs::copy(root().join("agents/go").join(name), work.join(name))
+            .with_context(|| format!("cannot copy {name}"))?;
     }
     step.at("fetching the module");
     let module = work.join("auto");
@@ -37,7 +42,7 @@ pub fn build(step: &mut Step, work: &Path, folder: &Path) -> Result<()> {
     ensure!(programs > 0, "the module asks for no eBPF program any more: {DIRECTIVE:?}");
 
     let mut build = go(work, &["build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w", "-o"]);
-    build.arg(folder.join("otel-go-instrumentation")).arg(format!("{MODULE}/cli"));
+    build.arg(folder.join(PROGRAM)).arg(format!("{MODULE}/cli"));
     command::run(step, build)?;
     fs::copy(module.join("LICENSE"), folder.join("LICENSE")).context("cannot copy the licence")?;
     Ok(())

@@ -13,6 +13,7 @@ use epiphyte_testbed::cache::{self, Key};
 
 use crate::repository::{self, root};
 use crate::step::{Outcome, Step, headline, say};
+pub use parts::missing_tool;
 use parts::{PARTS, Part};
 
 /// Builds the folder and prints its path, as the last line.
@@ -46,7 +47,8 @@ pub fn folder() -> Result<PathBuf> {
             files::link(&from, &folder.join(part.name))?;
         }
         fs::copy(&catalog, folder.join("catalog.yaml")).context("cannot copy the catalogue")?;
-        files::open(folder, files::READ)
+        files::set_mode(&folder.join("catalog.yaml"), files::READ)?;
+        files::set_mode(folder, files::RUN)
     })
 }
 
@@ -71,7 +73,8 @@ fn build(part: &Part, key: &str, cache: &Path) -> Result<PathBuf> {
         fs::create_dir(&work).with_context(|| format!("cannot create {}", work.display()))?;
         (part.build)(&mut step, &work, folder)?;
         fs::remove_dir_all(&work).with_context(|| format!("cannot remove {}", work.display()))?;
-        files::open(folder, part.mode)
+        files::open(folder)?;
+        part.program.map_or(Ok(()), |program| files::set_mode(&folder.join(program), files::RUN))
     });
     match &built {
         Ok(folder) => step.end(Outcome::Ok, &files::weight(folder)?),

@@ -23,13 +23,22 @@ pub struct Part {
     pub inputs: &'static [&'static str],
     /// The sources of what builds it.
     pub built_by: &'static [&'static str],
-    /// The mode of its files.
-    pub mode: u32,
+    /// The one of its files that is run.
+    pub program: Option<&'static str>,
     /// Builds it into the second folder; the first is to work in, and goes.
     pub build: fn(&mut Step, &Path, &Path) -> Result<()>,
 }
 
-const THIS: &str = include_str!("parts.rs");
+const THIS: &str = concat!(include_str!("parts.rs"), include_str!("files.rs"));
+
+/// What has to be on the `PATH` besides Rust.
+const TOOLS: [&str; 5] = ["mvn", "python3", "node", "npm", "go"];
+
+/// The first program that is needed and not on the `PATH`.
+pub fn missing_tool() -> Option<&'static str> {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    TOOLS.into_iter().find(|tool| !std::env::split_paths(&paths).any(|folder| folder.join(tool).is_file()))
+}
 
 /// All of them. The quick ones first, so that what is missing on a machine is told early.
 pub const PARTS: [Part; 5] = [
@@ -38,23 +47,16 @@ pub const PARTS: [Part; 5] = [
         title: "preload library",
         inputs: &["crates/injector", "crates/injector-core", "Cargo.toml", "Cargo.lock", "rust-toolchain.toml"],
         built_by: &[THIS],
-        mode: files::READ,
+        program: None,
         build: injector,
     },
-    Part {
-        name: "java",
-        title: "Java agent",
-        inputs: &["agents/java"],
-        built_by: &[THIS],
-        mode: files::READ,
-        build: java,
-    },
+    Part { name: "java", title: "Java agent", inputs: &["agents/java"], built_by: &[THIS], program: None, build: java },
     Part {
         name: "python",
         title: "Python agent",
         inputs: &["agents/python"],
         built_by: &[THIS],
-        mode: files::READ,
+        program: None,
         build: python,
     },
     Part {
@@ -62,7 +64,7 @@ pub const PARTS: [Part; 5] = [
         title: "Node.js agent",
         inputs: &["agents/node"],
         built_by: &[THIS],
-        mode: files::READ,
+        program: None,
         build: node,
     },
     Part {
@@ -70,7 +72,7 @@ pub const PARTS: [Part; 5] = [
         title: "Go agent",
         inputs: &["agents/go"],
         built_by: &[THIS, include_str!("go.rs"), include_str!("clang.rs")],
-        mode: files::RUN,
+        program: Some(go::PROGRAM),
         build: go::build,
     },
 ];
@@ -118,4 +120,3 @@ fn node(step: &mut Step, work: &Path, folder: &Path) -> Result<()> {
     build.arg("build.mjs").arg(folder).current_dir(&source);
     command::run(step, build)
 }
-

@@ -31,7 +31,8 @@ fn the_folder_has_what_is_delivered_for_everybody_to_read() {
     for path in ["injector/lumigo_injector.so", "injector/injector.so"] {
         assert!(folder.join(path).is_file(), "{path}");
     }
-    let names: BTreeSet<_> = fs::read_dir(folder).expect("read").map(|entry| entry.expect("an entry").file_name()).collect();
+    let names: BTreeSet<_> =
+        fs::read_dir(folder).expect("read").map(|entry| entry.expect("an entry").file_name()).collect();
     assert_eq!(names.len(), 6, "{names:?}");
     check(folder);
 }

@@ -31,7 +31,13 @@ fn application() -> &'static Path {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("python-application");
         let mut install = Command::new("python3");
         install.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "--upgrade"]);
-        install.args(["--require-hashes", "--only-binary=:all:", "--platform=any", "--implementation=py", "--abi=none"]);
+        install.args([
+            "--require-hashes",
+            "--only-binary=:all:",
+            "--platform=any",
+            "--implementation=py",
+            "--abi=none",
+        ]);
         install.args(["--python-version=3.9", "--requirement"]).arg(programs().join("requirements.txt"));
         let done = install.arg("--target").arg(&folder).output().expect("run pip");
         assert!(done.status.success(), "{}", errors(&done));
@@ -95,7 +101,8 @@ fn a_python_that_is_not_served_runs_as_without() {
     for python in ["python3.8", "python3.7", "python3.6", "python2.7"].into_iter().filter_map(interpreter) {
         let mut command = Command::new(&python);
         command.env("PYTHONPATH", agents.join("python")).env("PYTHONDONTWRITEBYTECODE", "1");
-        let output = command.args(["-c", "import sys; print('sitecustomize' in sys.modules)"]).output().expect("start it");
+        let output =
+            command.args(["-c", "import sys; print('sitecustomize' in sys.modules)"]).output().expect("start it");
         assert!(output.status.success() && output.stderr.is_empty(), "{}: {}", python.display(), errors(&output));
     }
 }

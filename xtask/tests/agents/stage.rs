@@ -60,7 +60,11 @@ pub struct Stage {
 impl Stage {
     /// `None` where there are no agents.
     pub fn new() -> Option<Self> {
-        let stage = Self { agents: agents()?, folder: tempfile::tempdir().expect("make a folder"), receiver: Receiver::start() };
+        let stage = Self {
+            agents: agents()?,
+            folder: tempfile::tempdir().expect("make a folder"),
+            receiver: Receiver::start(),
+        };
         fs::write(stage.path("identity"), IDENTITY).expect("write the identity");
         Some(stage)
     }
