@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use epiphyte_api::names::{LEASE, SYSTEM_NAMESPACES, UNINSTALLING_CONFIG_MAP, WEBHOOK_SECRET};
-use epiphyte_api::{WorkloadKind, crds};
+use epiphyte_api::{WorkloadKind, custom_resource_definitions};
 use epiphyte_testbed::ControlPlane;
 use serde::Deserialize as _;
 use serde_json::{Value, json};
@@ -26,7 +26,7 @@ const NODE_AGENT: &str = "system:serviceaccount:epiphyte-node:epiphyte-node-agen
 #[test]
 fn every_rule_of_our_groups_names_resources_that_are_defined() {
     let defined: BTreeSet<(String, String)> =
-        crds::custom_resource_definitions().into_iter().map(|crd| (crd.spec.group, crd.spec.names.plural)).collect();
+        custom_resource_definitions().into_iter().map(|crd| (crd.spec.group, crd.spec.names.plural)).collect();
     let groups: BTreeSet<&str> = defined.iter().map(|(group, _)| group.as_str()).collect();
     let mut seen = 0;
     for rule in rules() {

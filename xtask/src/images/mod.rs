@@ -164,5 +164,5 @@ fn remove_old(folder: &Path, prefix: &str) -> Result<()> {
 /// The size of a file as people read it.
 fn mebibytes(path: &Path) -> String {
     let bytes = fs::metadata(path).map_or(0, |file| file.len());
-    format!("{}.{} MiB", bytes >> 20, (bytes & 0xf_ffff) * 10 >> 20)
+    format!("{}.{} MiB", bytes >> 20, ((bytes & 0xf_ffff) * 10) >> 20)
 }

@@ -137,6 +137,7 @@ impl Agent {
 }
 
 impl Drop for Agent {
+    #[expect(clippy::print_stderr, reason = "the log explains why the test fails")]
     fn drop(&mut self) {
         if std::thread::panicking() {
             eprintln!("--- the agent's log ---\n{}", fs::read_to_string(&self.log).unwrap_or_default());

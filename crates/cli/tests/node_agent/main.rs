@@ -1,5 +1,5 @@
 //! The node agent as a process: against a real control plane, a made-up proc folder, and a kubelet played at its sockets.
-#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[path = "../support/mod.rs"]
 mod support;
