@@ -179,16 +179,18 @@ async fn a_cluster_takes_the_manifests_and_the_operator_works_with_the_rights_th
 async fn neither_the_operator_nor_the_node_agent_may_do_what_is_not_its_job() {
     let plane = ControlPlane::start().await.expect("a control plane");
     let cluster = Cluster { client: plane.client(), plane };
-    cluster.kubectl(&[
-        "apply",
-        "--server-side",
-        "-f",
-        &repository().join("deploy/epiphyte.yaml").display().to_string(),
-    ]);
-    let may = |who: &str, what: &str| {
+    for file in ["deploy/crds.yaml", "deploy/epiphyte.yaml"] {
+        cluster.kubectl(&["apply", "--server-side", "-f", &repository().join(file).display().to_string()]);
+    }
+    cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);
+    let asked = |who: Option<&str>, what: &str| {
         let mut kubectl = cluster.plane.kubectl();
-        kubectl.args(["auth", "can-i", "--quiet", "--as", who]).args(what.split(' '));
+        kubectl.args(["auth", "can-i", "--quiet"]).args(what.split(' ')).args(who.map(|who| format!("--as={who}")));
         kubectl.status().expect("kubectl runs").success()
+    };
+    let may = |who: &str, what: &str| {
+        assert!(asked(None, what), "an administrator may {what}, so that the question is one");
+        asked(Some(who), what)
     };
     for what in ["list pods", "get instrumentedapplications.odigos.io", "patch instrumentedapplications.odigos.io"] {
         assert!(may(NODE_AGENT, what), "the node agent may {what}");
