@@ -88,7 +88,8 @@ fn of_two_nodes_that_answer_at_once_one_is_heard() {
         let answers = |outcome: &str| -> f64 {
             agents.iter().map(|agent| agent.admin.metric("epiphyte_node_answers_total", &[outcome])).sum()
         };
-        until("whoever lost has read again", || async { answers("conflict") + answers("failed") == answers("gone") })
+        // It may also see that before it has tried.
+        until("whoever lost has read again", || async { answers("gone") >= answers("conflict") + answers("failed") })
             .await;
         let writes = ["agent-two-a", "agent-two-b"].map(|user| cluster.writes_of(user, mark));
         assert_eq!(writes.iter().flatten().filter(|entry| entry.verb == "patch").count(), 1);

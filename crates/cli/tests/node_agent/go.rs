@@ -42,7 +42,7 @@ fn a_go_process_is_instrumented_for_as_long_as_it_lives() {
         let agent = node.agent().await;
         cluster.namespace(namespace, None).await;
         let mut process = Living::start();
-        let go = epiphyte_testbed::programs::kubernetes().expect("a program written in Go");
+        let go = epiphyte_testbed::programs::kubernetes().expect("programs written in Go").join("kubernetes");
         node.proc.process(
             process.0.id(),
             &container_id("cart/app"),
@@ -84,7 +84,7 @@ fn what_the_kernel_forbids_is_counted_with_its_reason_and_tried_again() {
         let agent = node.agent().await;
         cluster.namespace(namespace, None).await;
         let process = Living::start();
-        let go = epiphyte_testbed::programs::kubernetes().expect("a program written in Go");
+        let go = epiphyte_testbed::programs::kubernetes().expect("programs written in Go").join("kubernetes");
         node.proc.process(process.0.id(), &container_id("cart/app"), go, "");
         create(cluster, namespace, "cart", &node.name, &[("app", GO)]).await;
         runs(cluster, namespace, "cart").await;
