@@ -42,10 +42,11 @@ impl Authority {
         self.issuer.pem()
     }
 
-    /// A certificate for the servers on 127.0.0.1, valid under the names that pods use as well.
-    pub(crate) fn server(&self) -> Result<Identity> {
+    /// A certificate for the servers on 127.0.0.1, valid under the names and addresses that pods use as well.
+    pub(crate) fn server(&self, addresses: &[Ipv4Addr]) -> Result<Identity> {
         let names = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
-        let mut sans = vec![SanType::IpAddress(IpAddr::V4(Ipv4Addr::LOCALHOST))];
+        let addresses = [Ipv4Addr::LOCALHOST].into_iter().chain(addresses.iter().copied());
+        let mut sans: Vec<_> = addresses.map(|address| SanType::IpAddress(IpAddr::V4(address))).collect();
         for name in names {
             sans.push(SanType::DnsName(name.try_into().map_err(failed("kube-apiserver"))?));
         }

@@ -3,11 +3,14 @@
 mod build;
 mod commands;
 mod guest;
+mod images;
+mod kubectl;
+mod node;
+mod ports;
 mod ready;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -18,10 +21,12 @@ use serde_json::Value;
 pub use build::Builder;
 pub use commands::Component;
 pub use guest::Guest;
+use node::Tools;
+pub use node::no_node;
+use ports::Ports;
 
 use crate::audit::AuditLog;
 use crate::certificates::Authority;
-use crate::ports::Port;
 use crate::supervisor::{Id, Start, Status, Supervisor};
 use crate::{Error, Result, kubeconfig};
 
@@ -36,6 +41,10 @@ pub struct ControlPlane {
     supervisor: Supervisor,
     /// The programs' folder.
     programs: PathBuf,
+    /// The node's programs, where there is one.
+    tools: Option<Tools>,
+    /// The name of the node that runs pods, where there is one.
+    node: Option<String>,
     authority: Authority,
     ports: Ports,
     /// The command of each component that this control plane has.
@@ -47,14 +56,6 @@ pub struct ControlPlane {
     /// How many kubeconfigs were written: keeps their names apart.
     users: AtomicUsize,
     deadline: Duration,
-}
-
-/// Where the components serve.
-#[derive(Debug)]
-struct Ports {
-    api_server: Port,
-    controller_manager: Port,
-    scheduler: Port,
 }
 
 impl ControlPlane {
@@ -114,13 +115,6 @@ impl ControlPlane {
     /// When the certificate cannot be made.
     pub async fn client_as(&self, name: &str, groups: &[&str]) -> Result<Client> {
         kubeconfig::client(&self.render(name, groups)?, name, None).await
-    }
-
-    /// A `kubectl` that talks to this control plane as [`ADMIN`] and keeps its cache in the control plane's folder.
-    pub fn kubectl(&self) -> Command {
-        let mut command = Command::new(self.programs.join("kubectl"));
-        command.env("KUBECONFIG", self.kubeconfig()).env("KUBECACHEDIR", self.folder().join("kubectl-cache"));
-        command
     }
 
     /// What the API server was asked for, and by whom.
@@ -184,7 +178,12 @@ impl ControlPlane {
     /// Nothing of the caller's environment, a proxy least of all.
     fn environment(&self) -> Vec<String> {
         let folder = self.folder().display();
-        vec![format!("HOME={folder}"), format!("TMPDIR={folder}"), "PATH=/usr/bin:/bin".to_owned()]
+        let mut variables = vec![format!("HOME={folder}"), format!("TMPDIR={folder}")];
+        match &self.tools {
+            Some(tools) => variables.extend(tools.environment()),
+            None => variables.push("PATH=/usr/bin:/bin".to_owned()),
+        }
+        variables
     }
 
     fn render(&self, name: &str, groups: &[&str]) -> Result<Value> {
@@ -211,6 +210,6 @@ impl std::fmt::Debug for ControlPlane {
     }
 }
 
-fn url(port: &Port) -> String {
+fn url(port: &crate::ports::Port) -> String {
     format!("https://127.0.0.1:{}", port.number())
 }

@@ -39,6 +39,26 @@ pub enum Error {
         /// The last lines of what it said.
         output: String,
     },
+    /// A program of the system could not be run or failed.
+    #[error("`{command}` {problem}")]
+    Program {
+        /// The program and its arguments.
+        command: String,
+        /// How it ended, and what it said.
+        problem: String,
+    },
+    /// The packages that are named are not those of this system.
+    #[error("this is not Debian 12 ({suite}), whose packages are used")]
+    NotDebian {
+        /// The suite of the packages.
+        suite: &'static str,
+    },
+    /// There is no node that runs pods.
+    #[error("no node can be had: {why}")]
+    NoNode {
+        /// What it takes.
+        why: String,
+    },
     /// The supervisor could not be started, or is gone.
     #[error("the supervisor of the processes {problem}; nothing that it started is left running: start anew")]
     Supervisor {

@@ -16,7 +16,9 @@ mod audit;
 pub mod cache;
 mod certificates;
 mod control_plane;
+pub mod debian;
 mod error;
+pub mod image;
 mod kubeconfig;
 mod node;
 mod ports;
@@ -24,6 +26,6 @@ pub mod programs;
 mod supervisor;
 
 pub use audit::{AuditLog, Entry, Mark, ObjectRef, ResponseStatus, User};
-pub use control_plane::{ADMIN, Builder, Component, ControlPlane, Guest};
+pub use control_plane::{ADMIN, Builder, Component, ControlPlane, Guest, no_node};
 pub use error::{Error, Result};
 pub use node::FakeNode;

@@ -1,11 +1,13 @@
 //! The programs that the test bed runs, built from their Go modules when they are needed first.
 
 mod go;
+mod output;
 pub(crate) mod progress;
 
 use std::path::{Path, PathBuf};
 
 pub use go::GoProgram;
+pub(crate) use output::output;
 
 use crate::Result;
 
@@ -40,6 +42,15 @@ pub fn kubernetes() -> Result<PathBuf> {
         ])
         .hint("6 minutes the first time")
         .build()
+}
+
+/// The program that is the DNS server of a cluster.
+///
+/// # Errors
+/// As [`kubernetes`].
+pub(crate) fn coredns() -> Result<PathBuf> {
+    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/coredns");
+    Ok(GoProgram::new(module, "coredns").ldflags("-s -w").hint("a minute the first time").build()?.join("coredns"))
 }
 
 /// The program that runs the processes of a test and takes them along when the test ends, however it does.

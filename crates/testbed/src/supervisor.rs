@@ -72,9 +72,14 @@ pub(crate) struct Supervisor {
 }
 
 impl Supervisor {
-    /// Starts a supervisor with a new folder, whose name starts with `prefix`; blocks while it is built.
-    pub(crate) fn start(prefix: &str) -> Result<Self> {
-        let mut child = Command::new(programs::supervise()?)
+    /// Starts a supervisor with a new folder, whose name starts with `prefix`; blocks while it is built. With a list of what
+    /// is let in and out, everything runs in a box.
+    pub(crate) fn start(prefix: &str, forwards: Option<&[String]>) -> Result<Self> {
+        let mut supervise = Command::new(programs::supervise()?);
+        if let Some(forwards) = forwards {
+            supervise.arg("--box").args(forwards.iter().map(|forward| format!("--forward={forward}")));
+        }
+        let mut child = supervise
             .arg(folder_for_folders())
             .arg(prefix)
             .stdin(Stdio::piped())
@@ -115,6 +120,14 @@ impl Supervisor {
     pub(crate) async fn stop(&self, id: Id) -> Result<()> {
         self.ask(Some(id), None)?;
         self.when(id, |status| !matches!(status, Some(Status::Running(_)))).await.map(drop)
+    }
+
+    /// Waits until a process has ended; tells how.
+    pub(crate) async fn ended(&self, id: Id) -> Result<String> {
+        match self.when(id, |status| matches!(status, Some(Status::Exited(_)))).await? {
+            Some(Status::Exited(how)) => Ok(how),
+            _ => Err(gone("lost a process")),
+        }
     }
 
     /// What is known of a process now.

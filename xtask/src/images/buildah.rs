@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
+use epiphyte_testbed::debian;
 
-use super::debian::Debian;
 use crate::command;
 use crate::step::Step;
 
@@ -29,14 +29,12 @@ pub struct Buildah {
 }
 
 impl Buildah {
-    /// The buildah of a cache folder; unpacks it there first where it is not yet.
+    /// Debian's buildah; unpacks it into the cache first where it is not there.
     ///
     /// # Errors
     /// It cannot be had.
-    pub fn get(cache: &Path, debian: &Debian, step: &mut Step) -> Result<Self> {
-        let root = cache.join("buildah");
-        debian.tool(step, &PACKAGES, &root)?;
-        Ok(Self { root })
+    pub fn get(step: &mut Step) -> Result<Self> {
+        Ok(Self { root: debian::tool("buildah", &PACKAGES, &mut |line| step.at(line))? })
     }
 
     /// Builds the Dockerfile of a context folder into an OCI archive that names the image. What it writes on the way
@@ -57,18 +55,8 @@ impl Buildah {
         // The same content gives the same image.
         build.args(["--timestamp", "0"]).arg("--signature-policy").arg(&policy);
         build.arg("--tag").arg(format!("oci-archive:{}:{image}", archive.display())).arg(context);
-        build.env("LD_LIBRARY_PATH", self.libraries()?).env("CONTAINERS_REGISTRIES_CONF", &registries);
+        build.env("LD_LIBRARY_PATH", debian::libraries(&self.root)).env("CONTAINERS_REGISTRIES_CONF", &registries);
         build.env("TMPDIR", scratch);
         command::run(step, build).with_context(|| format!("{image} cannot be built"))
-    }
-
-    /// Where the libraries were unpacked: a folder named for the architecture.
-    fn libraries(&self) -> Result<PathBuf> {
-        let lib = self.root.join("usr/lib");
-        let entries = fs::read_dir(&lib).with_context(|| format!("cannot read {}", lib.display()))?;
-        let mut folders = entries.filter_map(|entry| Some(entry.ok()?.path()));
-        folders
-            .find(|path| path.join("libgpgme.so.11").exists())
-            .with_context(|| format!("no libraries below {}", lib.display()))
     }
 }

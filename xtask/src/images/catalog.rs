@@ -6,7 +6,8 @@ use std::path::PathBuf;
 use clap::ValueEnum;
 
 use super::context::Part;
-use super::programs::Programs;
+use super::programs;
+use crate::agents;
 use crate::repository::root;
 use crate::step::Step;
 
@@ -107,22 +108,22 @@ impl Image {
     ///
     /// # Errors
     /// A program cannot be built.
-    pub(super) fn parts(self, step: &mut Step, programs: &Programs<'_>) -> anyhow::Result<Vec<Part>> {
+    pub(super) fn parts(self, step: &mut Step) -> anyhow::Result<Vec<Part>> {
         let service =
             |language: &str, file: &str| -> PathBuf { root().join("examples/services").join(language).join(file) };
         let mut parts = vec![Part::copy(root().join("images").join(self.as_str()).join("Dockerfile"), "Dockerfile")];
         parts.extend(match self {
-            Self::Operator => vec![Part::copy(programs.epiphyte(step)?, "epiphyte")],
+            Self::Operator => vec![Part::copy(programs::epiphyte(step)?, "epiphyte")],
             Self::NodeAgent => {
-                vec![Part::copy(programs.epiphyte(step)?, "epiphyte"), Part::copy(programs.agents(step)?, "agents")]
+                vec![Part::copy(programs::epiphyte(step)?, "epiphyte"), Part::copy(agents::folder()?, "agents")]
             }
-            Self::SampleJava => vec![Part::Root(&JAVA), Part::copy(programs.storefront(step)?, "classes")],
+            Self::SampleJava => vec![Part::Root(&JAVA), Part::copy(programs::storefront(step)?, "classes")],
             Self::SamplePython => {
                 vec![Part::Root(&PYTHON), Part::copy(service("python", "recommendations.py"), "recommendations.py")]
             }
             Self::SampleNode => vec![Part::Root(&NODE), Part::copy(service("node", "prices.js"), "prices.js")],
-            Self::SampleGo => vec![Part::copy(programs.stock()?, "stock")],
-            Self::SampleOdd => vec![Part::Root(&["busybox-static", "musl"]), Part::copy(programs.odd(step)?, "odd")],
+            Self::SampleGo => vec![Part::copy(programs::stock()?, "stock")],
+            Self::SampleOdd => vec![Part::Root(&["busybox-static", "musl"]), Part::copy(programs::odd(step)?, "odd")],
         });
         Ok(parts)
     }

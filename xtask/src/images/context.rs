@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use epiphyte_testbed::debian::Debian;
 use sha2::{Digest as _, Sha256};
 
-use super::debian::Debian;
 use crate::command;
 use crate::step::Step;
 
@@ -71,13 +71,13 @@ pub fn digest(image: &str, parts: &[Part]) -> Result<String> {
 ///
 /// # Errors
 /// A part cannot be had or written.
-pub fn lay_out(step: &mut Step, parts: &[Part], folder: &Path, debian: &Debian) -> Result<()> {
+pub fn lay_out(step: &mut Step, parts: &[Part], folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     for part in parts {
         match part {
             Part::Root(packages) => {
                 let root = tempfile::tempdir_in(folder)?;
-                debian.unpack(step, packages, root.path())?;
+                Debian::open()?.unpack(packages, root.path(), &mut |line| step.at(line))?;
                 fs::set_permissions(root.path(), fs::Permissions::from_mode(0o755))?;
                 let mut tar = Command::new("tar");
                 tar.args(["--create", "--sort=name", "--owner=0:0", "--group=0:0"]);

@@ -3,7 +3,6 @@
 mod buildah;
 mod catalog;
 mod context;
-mod debian;
 mod programs;
 
 use std::fs::{self, File};
@@ -18,8 +17,6 @@ pub use catalog::Image;
 
 use self::buildah::Buildah;
 use self::context::{digest, lay_out};
-use self::debian::Debian;
-use self::programs::Programs;
 use crate::step::{Outcome, Step, headline, say};
 
 /// How long an archive stays that nobody asks for any more.
@@ -62,7 +59,6 @@ struct Workshop {
     cache: PathBuf,
     /// Gone when the next one is opened.
     scratch: PathBuf,
-    debian: Debian,
     /// Held as long as this value lives.
     _lock: File,
 }
@@ -78,14 +74,12 @@ impl Workshop {
             fs::remove_dir_all(&scratch).with_context(|| format!("cannot remove {}", scratch.display()))?;
         }
         fs::create_dir(&scratch)?;
-        let debian = Debian::new(&cache.join("debian"), &scratch)?;
-        Ok(Self { cache, scratch, debian, _lock: lock })
+        Ok(Self { cache, scratch, _lock: lock })
     }
 
     /// The archive of an image, and how it was come by.
     fn build(&self, step: &mut Step, image: Image) -> Result<(PathBuf, &'static str)> {
-        let programs = Programs { debian: &self.debian, cache: &self.cache };
-        let parts = image.parts(step, &programs)?;
+        let parts = image.parts(step)?;
         let archive = self.cache.join("images").join(format!("{image}-{}.tar", digest(&image.full_name(), &parts)?));
         if let Ok(file) = File::options().append(true).open(&archive) {
             // Those that are in use are kept.
@@ -94,8 +88,8 @@ impl Workshop {
         }
         let scratch = tempfile::tempdir_in(&self.scratch)?;
         let (context, built) = (scratch.path().join("context"), scratch.path().join("image.tar"));
-        lay_out(step, &parts, &context, &self.debian)?;
-        let buildah = Buildah::get(&self.cache, &self.debian, step)?;
+        lay_out(step, &parts, &context)?;
+        let buildah = Buildah::get(step)?;
         buildah.build(step, &context, scratch.path(), &image.full_name(), &built)?;
         let size = fs::metadata(&built)?.len();
         ensure!(
@@ -131,10 +125,10 @@ impl Workshop {
         headline("Contexts");
         for image in images {
             let mut step = Step::start(image.reference());
-            let parts = image.parts(&mut step, &Programs { debian: &self.debian, cache: &self.cache })?;
+            let parts = image.parts(&mut step)?;
             let context = folder.join(image.as_str());
             ensure!(!context.exists(), "{} is there already", context.display());
-            lay_out(&mut step, &parts, &context, &self.debian)?;
+            lay_out(&mut step, &parts, &context)?;
             step.end(Outcome::Ok, &format!("docker build --tag {} {}", image.reference(), context.display()));
         }
         Ok(())

@@ -1,21 +1,25 @@
 //! Starts a control plane: folder, certificates, ports, and then one component after the other.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::sync::Mutex;
 use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use super::commands::{Component, Setup, file};
+use super::node::{self, Tools};
 use super::{ADMIN, ControlPlane, Ports, url};
 use crate::certificates::{self, Authority};
 use crate::kubeconfig::{self, write_private};
-use crate::ports::Port;
 use crate::supervisor::Supervisor;
 use crate::{Error, Result, audit, programs};
 
 pub(super) const ADMIN_KUBECONFIG: &str = "admin.kubeconfig";
 pub(super) const AUDIT_LOG: &str = file::AUDIT_LOG;
+
+/// The address of the Service `kubernetes`: the first of its range.
+const API_SERVICE: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 1);
 
 /// How long a component may take: many times what it does take, for machines that are busy.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -26,6 +30,7 @@ pub struct Builder {
     api_server_flags: Vec<String>,
     controllers: Vec<String>,
     scheduler: bool,
+    node: Option<String>,
 }
 
 impl Builder {
@@ -50,6 +55,15 @@ impl Builder {
         self
     }
 
+    /// A node of this name that runs pods, and a scheduler: container runtime, kubelet, `kube-proxy` and cluster DNS. All of
+    /// the cluster runs in namespaces and cgroups of its own then, out of which no way leads but the API server's address.
+    /// Needs root, Debian 12, and a kernel that lets us; see [`no_node`](crate::no_node).
+    #[must_use]
+    pub fn with_node(mut self, name: impl Into<String>) -> Self {
+        self.node = Some(name.into());
+        self.with_scheduler(true)
+    }
+
     /// Starts the control plane and waits until it can be used: the components are ready, and every namespace has the
     /// service account and the ConfigMap that pods need.
     ///
@@ -57,9 +71,15 @@ impl Builder {
     /// When the programs cannot be built or a component does not become ready; the error shows the end of its log.
     pub async fn start(self) -> Result<ControlPlane> {
         // The first one builds programs, which takes minutes.
-        let prepared = tokio::task::spawn_blocking(|| Ok((programs::kubernetes()?, Supervisor::start("epiphyte-")?)));
-        let (programs, supervisor) = prepared.await.map_err(|_| Error::CutOff)??;
-        let plane = self.lay_out(programs, supervisor).await?;
+        let with_node = self.node.is_some();
+        let prepared = tokio::task::spawn_blocking(move || {
+            let ports = Ports::reserve()?;
+            let forwards = with_node.then(|| ports.forwards());
+            let supervisor = Supervisor::start("epiphyte-", forwards.as_deref())?;
+            let tools = with_node.then(Tools::get).transpose()?;
+            Ok(Prepared { programs: programs::kubernetes()?, tools, ports, supervisor })
+        });
+        let plane = self.lay_out(prepared.await.map_err(|_| Error::CutOff)??).await?;
         plane.start_component(Component::Etcd).await?;
         plane.start_component(Component::ApiServer).await?;
         plane.start_component(Component::ControllerManager).await?;
@@ -67,19 +87,20 @@ impl Builder {
             plane.start_component(Component::Scheduler).await?;
         }
         plane.settled().await?;
+        if with_node {
+            plane.start_node().await?;
+        }
         Ok(plane)
     }
 
     /// Makes everything that the components' commands name.
-    async fn lay_out(&self, programs: PathBuf, supervisor: Supervisor) -> Result<ControlPlane> {
+    async fn lay_out(&self, prepared: Prepared) -> Result<ControlPlane> {
+        let Prepared { programs, tools, ports, supervisor } = prepared;
         let folder = supervisor.folder();
         let write = |name: &str, content: &str| write_private(&folder.join(name), content.as_bytes());
         let authority = Authority::generate()?;
-        let ports =
-            Ports { api_server: Port::reserve()?, controller_manager: Port::reserve()?, scheduler: Port::reserve()? };
-
         write(file::AUTHORITY, &authority.certificate())?;
-        let server = authority.server()?;
+        let server = authority.server(&[node::ADDRESS, API_SERVICE])?;
         write(file::SERVER_CERTIFICATE, &server.certificate)?;
         write(file::SERVER_KEY, &server.key)?;
         let kubelet_client = authority.client("kube-apiserver-kubelet-client", &["system:masters"])?;
@@ -106,12 +127,24 @@ impl Builder {
             ports: &ports,
             api_server_flags: &self.api_server_flags,
             controllers: &self.controllers,
+            with_node: self.node.is_some(),
         };
         let mut components = vec![Component::Etcd, Component::ApiServer, Component::ControllerManager];
         components.extend(self.scheduler.then_some(Component::Scheduler));
-        let commands: BTreeMap<_, _> = components.into_iter().map(|c| (c, setup.command(c))).collect();
+        let mut commands: BTreeMap<_, _> =
+            components.into_iter().filter_map(|c| Some((c, setup.command(c)?))).collect();
+        if let (Some(name), Some(tools)) = (&self.node, &tools) {
+            for (file, user_name, groups) in node::users(name) {
+                write(file, &user(&user_name, groups)?.to_string())?;
+            }
+            let setup = node::Setup { name, programs: &programs, tools, folder, ports: &ports };
+            setup.write()?;
+            commands.extend(node::COMPONENTS.into_iter().filter_map(|c| Some((c, setup.command(c)?))));
+        }
         let client = kubeconfig::client(&admin, ADMIN, None).await?;
         Ok(ControlPlane {
+            tools,
+            node: self.node.clone(),
             supervisor,
             programs,
             authority,
@@ -124,4 +157,12 @@ impl Builder {
             deadline: DEADLINE,
         })
     }
+}
+
+/// What takes long or may fail before there is anything to clean up.
+struct Prepared {
+    programs: PathBuf,
+    tools: Option<Tools>,
+    ports: Ports,
+    supervisor: Supervisor,
 }

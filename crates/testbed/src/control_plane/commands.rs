@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::Ports;
+use super::{Ports, node};
 
 /// A process of a control plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -15,6 +15,14 @@ pub enum Component {
     ControllerManager,
     /// `kube-scheduler`; only where the builder was asked for it.
     Scheduler,
+    /// The container runtime; this and the rest only where there is a node.
+    Containerd,
+    /// The cluster's DNS server.
+    Dns,
+    /// `kube-proxy`.
+    KubeProxy,
+    /// `kubelet`.
+    Kubelet,
 }
 
 impl Component {
@@ -25,6 +33,10 @@ impl Component {
             Self::ApiServer => "kube-apiserver",
             Self::ControllerManager => "kube-controller-manager",
             Self::Scheduler => "kube-scheduler",
+            Self::Containerd => "containerd",
+            Self::Dns => "coredns",
+            Self::KubeProxy => "kube-proxy",
+            Self::Kubelet => "kubelet",
         }
     }
 }
@@ -48,6 +60,9 @@ pub(super) const CONTROLLERS: [&str; 16] = [
     "statefulset-controller",
     "ttl-after-finished-controller",
 ];
+
+/// What a node that is more than an object needs besides.
+const NODE_CONTROLLERS: [&str; 3] = ["disruption-controller", "node-lifecycle-controller", "taint-eviction-controller"];
 
 /// The socket that etcd serves clients at.
 pub(super) fn etcd_socket(folder: &Path) -> std::path::PathBuf {
@@ -78,19 +93,22 @@ pub(super) struct Setup<'a> {
     pub(super) api_server_flags: &'a [String],
     /// Beside [`CONTROLLERS`].
     pub(super) controllers: &'a [String],
+    /// Whether there is a node that runs pods.
+    pub(super) with_node: bool,
 }
 
 impl Setup<'_> {
-    /// The program of a component and its arguments.
-    pub(super) fn command(&self, component: Component) -> Vec<String> {
-        let mut argv = vec![self.programs.join(component.program()).display().to_string()];
-        argv.extend(match component {
+    /// The program of a component and its arguments; nothing for what is a node's.
+    pub(super) fn command(&self, component: Component) -> Option<Vec<String>> {
+        let flags = match component {
             Component::Etcd => self.etcd(),
             Component::ApiServer => self.api_server(),
             Component::ControllerManager => self.controller_manager(),
             Component::Scheduler => self.scheduler(),
-        });
-        argv
+            Component::Containerd | Component::Dns | Component::KubeProxy | Component::Kubelet => return None,
+        };
+        let program = self.programs.join(component.program()).display().to_string();
+        Some(std::iter::once(program).chain(flags).collect())
     }
 
     fn path(&self, name: &str) -> String {
@@ -120,9 +138,6 @@ impl Setup<'_> {
         let mut flags = self.serving(self.ports.api_server.number());
         flags.extend([
             format!("--etcd-servers=unix://{}", etcd_socket(self.folder).display()),
-            // No pod is to reach us under the Service's address, and no loopback address is admitted there.
-            "--advertise-address=192.0.2.1".to_owned(),
-            "--endpoint-reconciler-type=none".to_owned(),
             "--service-cluster-ip-range=10.96.0.0/16".to_owned(),
             format!("--client-ca-file={}", self.path(file::AUTHORITY)),
             "--authorization-mode=Node,RBAC".to_owned(),
@@ -139,13 +154,29 @@ impl Setup<'_> {
             // Megabytes: never turned over, so that marks stay good.
             "--audit-log-maxsize=1000000".to_owned(),
         ]);
+        if self.with_node {
+            flags.extend([
+                format!("--advertise-address={}", node::ADDRESS),
+                // Pods come by the node's address; the port is on this one address of the machine only, from outside.
+                "--bind-address=0.0.0.0".to_owned(),
+                "--allow-privileged".to_owned(),
+            ]);
+        } else {
+            flags.extend([
+                // No pod is to reach us under the Service's address, and no loopback address is admitted there.
+                "--advertise-address=192.0.2.1".to_owned(),
+                "--endpoint-reconciler-type=none".to_owned(),
+            ]);
+        }
         flags.extend_from_slice(self.api_server_flags);
         flags
     }
 
     fn controller_manager(&self) -> Vec<String> {
         // The first word on a controller counts.
-        let controllers: Vec<&str> = self.controllers.iter().map(String::as_str).chain(CONTROLLERS).collect();
+        let nodes = self.with_node.then_some(NODE_CONTROLLERS).into_iter().flatten();
+        let controllers: Vec<&str> =
+            self.controllers.iter().map(String::as_str).chain(CONTROLLERS).chain(nodes).collect();
         let mut flags = self.serving(self.ports.controller_manager.number());
         flags.extend([
             format!("--kubeconfig={}", self.path(file::CONTROLLER_MANAGER_KUBECONFIG)),

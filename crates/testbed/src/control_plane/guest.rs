@@ -42,6 +42,14 @@ impl Guest<'_> {
         }
     }
 
+    /// Waits until it has ended; tells how, such as `exit status 0`.
+    ///
+    /// # Errors
+    /// When the supervisor is gone.
+    pub async fn ended(&self) -> Result<String> {
+        self.plane.supervisor.ended(self.id).await
+    }
+
     /// What it says.
     pub fn log(&self) -> &std::path::Path {
         &self.log

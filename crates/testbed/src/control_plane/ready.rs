@@ -1,15 +1,19 @@
 //! When a component is ready, and what is said when it does not get there.
 
 use std::collections::BTreeSet;
+use std::net::Ipv4Addr;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use k8s_openapi::api::core::v1::{ConfigMap, ServiceAccount};
+use k8s_openapi::api::core::v1::{ConfigMap, Node, ServiceAccount};
 use kube::api::ListParams;
 use kube::{Api, Client};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 use super::commands::{Component, etcd_socket};
-use super::{ADMIN, ControlPlane, url};
+use super::{ADMIN, ControlPlane, node, url};
+use crate::ports::Port;
 use crate::supervisor::Status;
 use crate::{Error, Result, kubeconfig};
 
@@ -36,7 +40,64 @@ impl ControlPlane {
                 if self.pid(Component::ApiServer).is_some() { self.healthy(Component::ApiServer).await } else { Ok(()) }
             }
             Component::ApiServer | Component::ControllerManager | Component::Scheduler => self.healthy(component).await,
+            Component::Containerd => {
+                let socket = node::runtime_socket(self.folder());
+                self.until(component, "the container runtime", async || {
+                    UnixStream::connect(&socket).map(drop).map_err(|error| error.to_string())
+                })
+                .await
+            }
+            Component::Dns => self.answers(component, &self.ports.dns, "/ready").await,
+            Component::KubeProxy => self.answers(component, &self.ports.kube_proxy, "/healthz").await,
+            Component::Kubelet => {
+                self.answers(component, &self.ports.kubelet, "/healthz").await?;
+                let name = self.node.clone().unwrap_or_default();
+                let nodes: Api<Node> = Api::all(self.client());
+                self.until(component, "the node's condition Ready", async || {
+                    let node = nodes.get_status(&name).await.map_err(|error| error.to_string())?;
+                    let conditions = node.status.and_then(|status| status.conditions).unwrap_or_default();
+                    let ready = conditions.into_iter().find(|condition| condition.type_ == "Ready");
+                    match ready {
+                        Some(ready) if ready.status == "True" => Ok(()),
+                        Some(ready) => Err(ready.message.unwrap_or_default()),
+                        None => Err("the kubelet says nothing yet".to_owned()),
+                    }
+                })
+                .await
+            }
         }
+    }
+
+    /// Starts everything that a node has, and loads what every pod needs.
+    pub(super) async fn start_node(&self) -> Result<()> {
+        for component in node::COMPONENTS {
+            self.spawn(component).await?;
+        }
+        self.ready(Component::Containerd).await?;
+        self.load_image(&self.folder().join(node::PAUSE_ARCHIVE)).await?;
+        for component in node::COMPONENTS {
+            self.ready(component).await?;
+        }
+        Ok(())
+    }
+
+    /// Waits until a component answers plain HTTP with 200.
+    async fn answers(&self, component: Component, port: &Port, path: &str) -> Result<()> {
+        let address = (Ipv4Addr::LOCALHOST, port.number());
+        let what = format!("{path} of {}", component.program());
+        self.until(component, &what, async || {
+            let ask = async || -> std::io::Result<String> {
+                let mut stream = TcpStream::connect(address).await?;
+                stream.write_all(format!("GET {path} HTTP/1.0\r\n\r\n").as_bytes()).await?;
+                let mut answer = String::new();
+                stream.read_to_string(&mut answer).await?;
+                Ok(answer)
+            };
+            let answer = ask().await.map_err(|error| error.to_string())?;
+            let line = answer.lines().next().unwrap_or_default();
+            if line.contains(" 200 ") { Ok(()) } else { Err(line.to_owned()) }
+        })
+        .await
     }
 
     /// Waits until every namespace of a new cluster is there and has what pods need, so that the controllers are at
@@ -62,7 +123,7 @@ impl ControlPlane {
         let (port, path) = match component {
             Component::Scheduler => (&self.ports.scheduler, "/readyz"),
             Component::ControllerManager => (&self.ports.controller_manager, "/healthz"),
-            Component::ApiServer | Component::Etcd => (&self.ports.api_server, "/readyz"),
+            _ => (&self.ports.api_server, "/readyz"),
         };
         // A client of its own: no connection is left over from before a restart.
         let client = kubeconfig::client(&self.admin, ADMIN, Some(&url(port))).await?;

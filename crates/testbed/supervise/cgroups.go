@@ -1,0 +1,200 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// A cgroup of the box carries the process id of whoever has to remove it.
+const cgroupPrefix = "epiphyte-box-"
+
+// hierarchy is one tree of cgroups: one of several of version 1, or the one of version 2.
+type hierarchy struct {
+	// Its controllers as mount names them; empty for version 2.
+	controllers string
+	// The folder of the box's cgroup, as the host sees it.
+	folder string
+	// Where the box mounts it.
+	at string
+}
+
+type hierarchies []hierarchy
+
+// makeCgroups makes a cgroup for the box in every hierarchy, below the one that this process is in.
+func makeCgroups() (hierarchies, error) {
+	found, err := findHierarchies()
+	if err != nil {
+		return nil, err
+	}
+	for i := range found {
+		h := &found[i]
+		sweep(h.folder)
+		parent := h.folder
+		h.folder = filepath.Join(parent, cgroupPrefix+strconv.Itoa(os.Getpid()))
+		if err := os.Mkdir(h.folder, 0o755); err != nil {
+			found[:i].remove()
+			return nil, fmt.Errorf("cannot make a cgroup: %w", err)
+		}
+		// A cpuset of version 1 is empty at first, and then nothing can run in it.
+		for _, file := range []string{"cpuset.cpus", "cpuset.mems"} {
+			if value, err := os.ReadFile(filepath.Join(parent, file)); err == nil {
+				_ = os.WriteFile(filepath.Join(h.folder, file), value, 0)
+			}
+		}
+	}
+	return found, nil
+}
+
+// findHierarchies tells the cgroups that this process is in.
+func findHierarchies() (hierarchies, error) {
+	memberships, err := os.ReadFile("/proc/self/cgroup")
+	if err != nil {
+		return nil, err
+	}
+	mounts, err := os.ReadFile("/proc/self/mounts")
+	if err != nil {
+		return nil, err
+	}
+	var found hierarchies
+	for _, line := range strings.Split(strings.TrimSpace(string(memberships)), "\n") {
+		// The hierarchy's number, its controllers, the cgroup.
+		fields := strings.SplitN(line, ":", 3)
+		if at := mountOf(string(mounts), fields[1]); at != "" {
+			found = append(found, hierarchy{controllers: fields[1], folder: filepath.Join(at, fields[2]), at: at})
+		}
+	}
+	if len(found) == 0 {
+		return nil, errors.New("no cgroups are mounted")
+	}
+	return found, nil
+}
+
+// mountOf finds where a hierarchy is mounted.
+func mountOf(mounts, controllers string) string {
+	for _, line := range strings.Split(mounts, "\n") {
+		fields := strings.Fields(line)
+		if len(fields) < 4 {
+			continue
+		}
+		at, kind, options := fields[1], fields[2], ","+fields[3]+","
+		if controllers == "" && kind == "cgroup2" {
+			return at
+		}
+		if controllers != "" && kind == "cgroup" && hasAll(options, strings.Split(controllers, ",")) {
+			return at
+		}
+	}
+	return ""
+}
+
+func hasAll(options string, names []string) bool {
+	for _, name := range names {
+		if !strings.Contains(options, ","+name+",") {
+			return false
+		}
+	}
+	return true
+}
+
+// folders is what the next stage is told: each hierarchy as controllers, folder and mount point.
+func (h hierarchies) folders() []string {
+	var told []string
+	for _, one := range h {
+		told = append(told, one.controllers+":"+one.at+":"+one.folder)
+	}
+	return told
+}
+
+// remove removes the box's cgroups, all of whose processes are gone.
+func (h hierarchies) remove() {
+	for _, one := range h {
+		removeCgroup(one.folder)
+	}
+}
+
+// removeCgroup removes a cgroup and those below it. Files in it are the kernel's and go by themselves.
+func removeCgroup(folder string) {
+	entries, _ := os.ReadDir(folder)
+	for _, entry := range entries {
+		if entry.IsDir() {
+			removeCgroup(filepath.Join(folder, entry.Name()))
+		}
+	}
+	_ = syscall.Rmdir(folder)
+}
+
+// sweep removes what was left by boxes whose supervisor was killed.
+func sweep(parent string) {
+	left, _ := filepath.Glob(filepath.Join(parent, cgroupPrefix+"*"))
+	for _, folder := range left {
+		pid := strings.TrimPrefix(filepath.Base(folder), cgroupPrefix)
+		if _, err := os.Stat("/proc/" + pid); errors.Is(err, os.ErrNotExist) {
+			removeCgroup(folder)
+		}
+	}
+}
+
+// joinCgroups puts this process into the box's cgroups; gives what remains to be known of them: controllers and mount
+// points.
+func joinCgroups(told []string) ([]string, error) {
+	var groups []string
+	for _, one := range told {
+		fields := strings.SplitN(one, ":", 3)
+		if err := os.WriteFile(filepath.Join(fields[2], "cgroup.procs"), []byte("0"), 0); err != nil {
+			return nil, fmt.Errorf("cannot enter a cgroup: %w", err)
+		}
+		groups = append(groups, fields[0]+":"+fields[1])
+	}
+	return groups, nil
+}
+
+// mountCgroups mounts the hierarchies where the host has them; the box's cgroups are their roots.
+func mountCgroups(groups []string) error {
+	for _, group := range groups {
+		controllers, at, _ := strings.Cut(group, ":")
+		kind := "cgroup"
+		if controllers == "" {
+			kind = "cgroup2"
+		}
+		if err := os.MkdirAll(at, 0o755); err != nil {
+			return err
+		}
+		if err := syscall.Mount(kind, at, kind, 0, controllers); err != nil {
+			return fmt.Errorf("cannot mount the cgroups of %q: %w", controllers, err)
+		}
+		if kind == "cgroup2" {
+			if err := delegate(at); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// delegate hands the controllers of version 2 on to the cgroups below. A cgroup that does so has no processes of its own,
+// so we move one down.
+func delegate(root string) error {
+	controllers, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
+	if err != nil || len(bytes.TrimSpace(controllers)) == 0 {
+		// Version 1 has them all.
+		return err
+	}
+	below := filepath.Join(root, "init")
+	if err := os.Mkdir(below, 0o755); err != nil {
+		return err
+	}
+	if err := os.WriteFile(filepath.Join(below, "cgroup.procs"), []byte("0"), 0); err != nil {
+		return err
+	}
+	var on []string
+	for _, controller := range strings.Fields(string(controllers)) {
+		on = append(on, "+"+controller)
+	}
+	return os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte(strings.Join(on, " ")), 0)
+}
