@@ -68,6 +68,9 @@ enum Task {
         /// Ends when all is shown, instead of leaving the cluster there until Ctrl-C.
         #[arg(long)]
         once: bool,
+        /// Shows what the operator decides about many workloads and why, without a node and without telemetry.
+        #[arg(long)]
+        decisions: bool,
     },
     /// Builds container images as OCI archives, without a daemon.
     ///
@@ -100,7 +103,10 @@ fn main() -> ExitCode {
         Task::Check { write } => check::run(write),
         Task::Test { arguments } => test::run(&arguments),
         Task::Agents => agents::run(),
-        Task::Demo { once } => demo::run(if once { demo::Ending::Once } else { demo::Ending::OnRequest }),
+        Task::Demo { once, decisions } => demo::run(
+            if decisions { demo::Subject::Decisions } else { demo::Subject::Market },
+            if once { demo::Ending::Once } else { demo::Ending::OnRequest },
+        ),
         Task::Bench { arguments } => bench::run(&arguments),
         Task::Images { images, contexts } => images::run(&images, contexts.as_deref()),
         Task::Generate => generate::run(),

@@ -2,11 +2,16 @@
 
 use std::ffi::OsString;
 use std::io::BufRead as _;
+use std::path::PathBuf;
 use std::thread::available_parallelism;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
+use clap::ValueEnum as _;
+use epiphyte_testbed::image;
 
+use crate::images::{Image, build as build_images};
+use crate::program::{self, Profile};
 use crate::repository::cargo;
 use crate::step::{Outcome, Step, headline, say};
 use crate::summary::Summary;
@@ -19,16 +24,8 @@ const MOST_AT_ONCE: usize = 4;
 pub fn run(arguments: &[OsString]) -> Result<()> {
     let started = Instant::now();
     headline("Building");
-    let step = Step::start("Kubernetes");
-    epiphyte_testbed::programs::kubernetes()?;
-    step.end(Outcome::Ok, epiphyte_testbed::programs::KUBERNETES_VERSION);
-    match agents::missing_tool() {
-        None => drop(agents::folder()?),
-        Some(tool) => {
-            Step::start("agents")
-                .end(Outcome::Skipped, &format!("{tool} is not on the PATH; their tests are left out"));
-        }
-    }
+    program::kubernetes()?;
+    let images = prepare()?;
     build(arguments)?;
 
     headline("Testing");
@@ -38,6 +35,7 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
         let cores = available_parallelism().map_or(1, usize::from);
         test.env("RUST_TEST_THREADS", cores.clamp(2, MOST_AT_ONCE).to_string());
     }
+    test.envs(images.map(|folder| (image::FOLDER, folder)));
     let (mut child, lines) = command::start(test)?;
     let mut summary = Summary::default();
     for line in lines.lines() {
@@ -54,6 +52,21 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
         bail!("the tests failed{}", summary.failures());
     }
     Ok(())
+}
+
+/// Builds agents and images; gives the folder of the latter. What cannot be had here is said, and its tests are skipped.
+fn prepare() -> Result<Option<PathBuf>> {
+    if let Some(tool) = agents::missing_tool() {
+        let step = Step::start("agents and images");
+        step.end(Outcome::Skipped, &format!("{tool} is not on the PATH; their tests are left out"));
+        return Ok(None);
+    }
+    agents::folder()?;
+    if let Some(why) = epiphyte_testbed::no_node()? {
+        Step::start("images").end(Outcome::Skipped, &format!("{why}; the tests on a node are left out"));
+        return Ok(None);
+    }
+    build_images(Image::value_variants(), Profile::Quick).map(Some)
 }
 
 /// Builds the tests in a step of its own, so that what they print is not lost among what the compiler does.

@@ -8,6 +8,7 @@ mod kubectl;
 mod node;
 mod ports;
 mod ready;
+mod reboot;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -115,6 +116,11 @@ impl ControlPlane {
     /// When the certificate cannot be made.
     pub async fn client_as(&self, name: &str, groups: &[&str]) -> Result<Client> {
         kubeconfig::client(&self.render(name, groups)?, name, None).await
+    }
+
+    /// The socket that telemetry of the node's pods comes to, and where pods have to send it.
+    pub(crate) fn telemetry(&self) -> (PathBuf, String) {
+        (self.folder().join(node::OTLP_SOCKET), format!("http://{}:{}", node::ADDRESS, node::OTLP_PORT))
     }
 
     /// What the API server was asked for, and by whom.

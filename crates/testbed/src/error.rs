@@ -90,6 +90,9 @@ pub enum Error {
     /// No port could be reserved.
     #[error("cannot reserve a port on 127.0.0.1: {0}")]
     Port(#[source] std::io::Error),
+    /// No receiver of telemetry could be started.
+    #[error("cannot start a receiver of telemetry: {0}")]
+    Receiver(#[source] std::io::Error),
     /// A certificate could not be made.
     #[error("cannot make the certificate of {subject}: {source}")]
     Certificate {

@@ -21,6 +21,7 @@ mod error;
 pub mod image;
 mod kubeconfig;
 mod node;
+pub mod otlp;
 mod ports;
 pub mod programs;
 mod supervisor;

@@ -1,8 +1,6 @@
 //! The demo's cluster: a control plane and `kubectl`, through which everything is done that a person would do.
 
-use std::io::Write as _;
 use std::path::Path;
-use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
@@ -14,7 +12,7 @@ use crate::repository;
 use crate::step::{Outcome, Step};
 
 /// How long anything awaited may take: many times what it does take, for machines that are busy.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(180);
 
 /// How often a condition is looked at.
 const LOOK_EVERY: Duration = Duration::from_millis(200);
@@ -32,28 +30,12 @@ impl Cluster {
 
     /// The same with something on its standard input.
     pub fn kubectl_reading(&self, arguments: &[&str], input: &str) -> Result<String> {
-        let mut command = self.plane.kubectl();
-        command.args(arguments).current_dir(repository::root());
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().context("cannot run kubectl")?;
-        // Small enough for the pipe, so that writing first and reading then does not block.
-        child
-            .stdin
-            .take()
-            .context("kubectl has no input")?
-            .write_all(input.as_bytes())
-            .context("kubectl reads nothing")?;
-        let output = child.wait_with_output().context("cannot wait for kubectl")?;
-        if !output.status.success() {
-            let said = String::from_utf8_lossy(&output.stderr);
-            bail!("kubectl {} failed: {}", arguments.join(" "), said.trim());
-        }
-        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+        Ok(self.plane.kubectl_with(arguments, input)?)
     }
 
     /// Applies a file of the repository.
     pub fn apply(&self, file: &str) -> Result<()> {
-        self.kubectl(&["apply", "--filename", file]).map(drop)
+        self.kubectl(&["apply", &filename(file)]).map(drop)
     }
 
     /// Writes the status that the objects of a file show, as whoever owns it would.
@@ -74,6 +56,11 @@ impl Cluster {
             _ => bail!("kubectl printed no list"),
         }
     }
+}
+
+/// The argument of `kubectl` that names a file of the repository.
+pub fn filename(file: &str) -> String {
+    format!("--filename={}", repository::root().join(file).display())
 }
 
 /// The objects of a YAML file of the repository.

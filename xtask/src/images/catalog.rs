@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use super::context::Part;
 use super::programs;
 use crate::agents;
+use crate::program::Profile;
 use crate::repository::root;
 use crate::step::Step;
 
@@ -108,14 +109,17 @@ impl Image {
     ///
     /// # Errors
     /// A program cannot be built.
-    pub(super) fn parts(self, step: &mut Step) -> anyhow::Result<Vec<Part>> {
+    pub(super) fn parts(self, step: &mut Step, profile: Profile) -> anyhow::Result<Vec<Part>> {
         let service =
             |language: &str, file: &str| -> PathBuf { root().join("examples/services").join(language).join(file) };
         let mut parts = vec![Part::copy(root().join("images").join(self.as_str()).join("Dockerfile"), "Dockerfile")];
         parts.extend(match self {
-            Self::Operator => vec![Part::copy(programs::epiphyte(step)?, "epiphyte")],
+            Self::Operator => vec![Part::copy(programs::epiphyte(step, profile)?, "epiphyte")],
             Self::NodeAgent => {
-                vec![Part::copy(programs::epiphyte(step)?, "epiphyte"), Part::copy(agents::folder()?, "agents")]
+                vec![
+                    Part::copy(programs::epiphyte(step, profile)?, "epiphyte"),
+                    Part::copy(agents::folder()?, "agents"),
+                ]
             }
             Self::SampleJava => vec![Part::Root(&JAVA), Part::copy(programs::storefront(step)?, "classes")],
             Self::SamplePython => {

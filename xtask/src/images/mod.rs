@@ -17,6 +17,7 @@ pub use catalog::Image;
 
 use self::buildah::Buildah;
 use self::context::{digest, lay_out};
+use crate::program::Profile;
 use crate::step::{Outcome, Step, headline, say};
 
 /// How long an archive stays that nobody asks for any more.
@@ -29,7 +30,7 @@ pub fn run(images: &[Image], contexts: Option<&Path>) -> Result<()> {
         return Workshop::open()?.lay_out(images, folder);
     }
     headline("Images");
-    let folder = build(images)?;
+    let folder = build(images, Profile::Release)?;
     say(format!("\nThe archives are in {}", folder.display()));
     Ok(())
 }
@@ -38,12 +39,12 @@ pub fn run(images: &[Image], contexts: Option<&Path>) -> Result<()> {
 ///
 /// # Errors
 /// Something that an image is made of cannot be had, or it is larger than its budget.
-pub fn build(images: &[Image]) -> Result<PathBuf> {
+pub fn build(images: &[Image], profile: Profile) -> Result<PathBuf> {
     let workshop = Workshop::open()?;
     let mut archives = Vec::new();
     for &image in images {
         let mut step = Step::start(image.reference());
-        let built = workshop.build(&mut step, image);
+        let built = workshop.build(&mut step, image, profile);
         match &built {
             Ok((archive, how)) => step.end(Outcome::Ok, &format!("{how}, {}", mebibytes(archive))),
             Err(_) => step.end(Outcome::Failed, ""),
@@ -78,8 +79,8 @@ impl Workshop {
     }
 
     /// The archive of an image, and how it was come by.
-    fn build(&self, step: &mut Step, image: Image) -> Result<(PathBuf, &'static str)> {
-        let parts = image.parts(step)?;
+    fn build(&self, step: &mut Step, image: Image, profile: Profile) -> Result<(PathBuf, &'static str)> {
+        let parts = image.parts(step, profile)?;
         let archive = self.cache.join("images").join(format!("{image}-{}.tar", digest(&image.full_name(), &parts)?));
         if let Ok(file) = File::options().append(true).open(&archive) {
             // Those that are in use are kept.
@@ -125,7 +126,7 @@ impl Workshop {
         headline("Contexts");
         for image in images {
             let mut step = Step::start(image.reference());
-            let parts = image.parts(&mut step)?;
+            let parts = image.parts(&mut step, Profile::Release)?;
             let context = folder.join(image.as_str());
             ensure!(!context.exists(), "{} is there already", context.display());
             lay_out(&mut step, &parts, &context)?;

@@ -9,13 +9,14 @@ use anyhow::{Context as _, Result};
 use epiphyte_testbed::debian;
 use epiphyte_testbed::programs::GoProgram;
 
+use crate::command;
+use crate::program::{self, Profile};
 use crate::repository::{root, target_folder};
 use crate::step::Step;
-use crate::{command, program};
 
-/// The `epiphyte` program as it is shipped, which needs nothing of its image.
-pub fn epiphyte(step: &mut Step) -> Result<PathBuf> {
-    Ok(program::build_static(step, "epiphyte")?.join("epiphyte"))
+/// The `epiphyte` program, which needs nothing of its image.
+pub fn epiphyte(step: &mut Step, profile: Profile) -> Result<PathBuf> {
+    Ok(program::build_static(step, "epiphyte", profile)?.join("epiphyte"))
 }
 
 /// The classes of the Java service.

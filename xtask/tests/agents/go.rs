@@ -3,9 +3,8 @@
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 
-use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use epiphyte_testbed::otlp::{Span, SpanKind};
 
-use crate::receiver::Span;
 use crate::stage::{Server, Stage, agents, programs, skip};
 
 /// An agent at work; ended when dropped.
@@ -56,7 +55,7 @@ fn go_sends_spans_of_server_and_client_without_being_restarted() {
         last = line.expect("what the agent says");
         if last.contains("instrumentation loaded successfully") {
             assert_eq!(server.get("/front"), "front back");
-            for span in stage.receiver.wait("client's span below a server's", client_and_server) {
+            for span in stage.wait("client's span below a server's", client_and_server) {
                 assert_eq!(span.resource.get("service.name").map(String::as_str), Some("till"), "{span:?}");
             }
             return;

@@ -7,5 +7,4 @@ mod go;
 mod java;
 mod node;
 mod python;
-mod receiver;
 mod stage;

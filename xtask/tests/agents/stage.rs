@@ -6,11 +6,13 @@ use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::OnceLock;
+use std::time::Duration;
 
-use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
+use epiphyte_testbed::otlp::{Receiver, Span, SpanKind};
 use tempfile::TempDir;
 
-use crate::receiver::{Receiver, Span};
+/// How long spans may take to come.
+const PATIENCE: Duration = Duration::from_secs(90);
 
 /// What the node agent is supposed to have left.
 const IDENTITY: &str = "service.name=till\nk8s.namespace.name=shop\nk8s.pod.name=till-0\nk8s.container.name=app\n";
@@ -63,7 +65,7 @@ impl Stage {
         let stage = Self {
             agents: agents()?,
             folder: tempfile::tempdir().expect("make a folder"),
-            receiver: Receiver::start(),
+            receiver: Receiver::on_loopback().expect("a receiver"),
         };
         fs::write(stage.path("identity"), IDENTITY).expect("write the identity");
         Some(stage)
@@ -84,12 +86,17 @@ impl Stage {
         command
     }
 
+    /// Waits until the spans that came answer a question.
+    pub fn wait<T>(&self, what: &str, found: impl Fn(&[Span]) -> Option<T>) -> T {
+        self.receiver.wait(what, PATIENCE, found).expect("telemetry")
+    }
+
     /// Starts a server, asks it for `/front`, and waits for the trace that comes of it: a server's span, below it a client's,
     /// and below that the span of the server that was called.
     pub fn traces(&self, language: &str, command: &mut Command) {
         let server = Server::start(command);
         assert_eq!(server.get("/front"), "front back");
-        let trace = self.receiver.wait("trace of three spans", trace);
+        let trace = self.wait("trace of three spans", trace);
         for span in &trace {
             assert_eq!(span.trace, trace[0].trace);
             for (key, value) in [

@@ -314,8 +314,20 @@ pub struct Object<'a> {
 
 /// Waits for a condition.
 pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
+    eventually(what, || {
+        let condition = condition();
+        async { condition.await.then_some(()) }
+    })
+    .await;
+}
+
+/// Waits until there is something.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
     let start = Instant::now();
-    while !condition().await {
+    loop {
+        if let Some(found) = look().await {
+            return found;
+        }
         assert!(start.elapsed() < DEADLINE, "waited in vain: {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

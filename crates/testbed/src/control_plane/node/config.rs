@@ -65,6 +65,9 @@ pub(super) fn kubelet(folder: &Path, healthz: u16) -> Value {
         // What the node offers is seen soon.
         "nodeStatusUpdateFrequency": "1s",
         "syncFrequency": "5s",
+        // Containers that end start again soon, as often as they like.
+        "featureGates": {"KubeletCrashLoopBackOffMax": true},
+        "crashLoopBackOff": {"maxContainerRestartPeriod": "1s"},
     })
 }
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use epiphyte_testbed::{ControlPlane, Guest};
 
-use super::cluster::comes_true;
+use crate::demo::cluster::comes_true;
 
 /// The user that the operator is to the API server, so that the audit log tells its writes from ours.
 pub const USER: &str = "epiphyte-operator";

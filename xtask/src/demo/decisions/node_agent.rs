@@ -4,7 +4,7 @@ use anyhow::Result;
 use epiphyte_api::names::{DETECT_LABEL, DETECT_PENDING};
 use serde_json::{Value, json};
 
-use super::cluster::{Cluster, objects};
+use crate::demo::cluster::{Cluster, objects};
 
 /// What the answers are taken from.
 const ANSWERS: &str = "examples/30-details.yaml";

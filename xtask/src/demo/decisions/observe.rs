@@ -8,7 +8,7 @@ use console::style;
 use epiphyte_api::{Device, WorkloadKind, condition, instrumented_application_name, names};
 use serde_json::Value;
 
-use super::cluster::Cluster;
+use crate::demo::cluster::Cluster;
 use crate::step::say;
 
 /// The kinds of the sample workloads.

@@ -1,0 +1,166 @@
+//! A cluster with everything of ours installed, which all tests share, each in a namespace of its own.
+
+use std::path::{Path, PathBuf};
+use std::sync::{LazyLock, RwLock};
+use std::time::Duration;
+
+use epiphyte_testbed::otlp::{Receiver, Span};
+use epiphyte_testbed::{ControlPlane, image, no_node};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+
+use crate::support::{Cluster, Object, eventually, until};
+
+/// The node.
+pub const NODE: &str = "node-a";
+/// Where the node agent is.
+pub const AGENT: &str = "epiphyte-node";
+const SYSTEM: &str = "epiphyte-system";
+
+/// How long spans may take to come: a program has to start anew with its agent, beside others that do.
+const PATIENCE: Duration = Duration::from_secs(180);
+
+/// Every image that a test needs.
+const IMAGES: [&str; 7] =
+    ["operator", "node-agent", "sample-java", "sample-python", "sample-node", "sample-go", "sample-odd"];
+
+/// What is installed; none where there can be no node, with the reason.
+static INSTALLED: LazyLock<Result<Installed, String>> = LazyLock::new(Installed::start);
+/// Held by tests that can run beside each other; those that take something away from all have it to themselves.
+static DISTURBANCE: RwLock<()> = RwLock::new(());
+
+pub struct Installed {
+    runtime: Runtime,
+    pub cluster: Cluster,
+    receiver: Receiver,
+}
+
+/// Runs a test beside others.
+pub fn test(test: impl AsyncFnOnce(&Installed)) {
+    let _beside = DISTURBANCE.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+    run(test);
+}
+
+/// Runs a test while no other runs.
+pub fn test_alone(test: impl AsyncFnOnce(&Installed)) {
+    let _alone = DISTURBANCE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+    run(test);
+}
+
+fn run(test: impl AsyncFnOnce(&Installed)) {
+    match &*INSTALLED {
+        Ok(installed) => installed.runtime.block_on(test(installed)),
+        Err(why) => {
+            let name = std::thread::current().name().unwrap_or_default().to_owned();
+            // Past the capture of tests that pass.
+            use std::io::Write as _;
+            writeln!(std::io::stderr(), "skipped: {name}: {why}").expect("say so");
+        }
+    }
+}
+
+impl Installed {
+    fn start() -> Result<Self, String> {
+        if let Some(why) = no_node().expect("try") {
+            return Err(why);
+        }
+        let images = image::folder().ok_or("there are no images; `cargo xtask test` builds them")?;
+        let runtime = Runtime::new().expect("a runtime");
+        let (cluster, receiver) = runtime.block_on(install(&images));
+        Ok(Self { runtime, cluster, receiver })
+    }
+
+    /// Waits until the spans that came answer a question.
+    pub fn spans<T>(&self, what: &str, found: impl Fn(&[Span]) -> Option<T>) -> T {
+        self.receiver.wait(what, PATIENCE, found).expect("spans")
+    }
+
+    /// Waits for a span of a pod's container, by the names that it gives itself.
+    pub fn span_of(&self, namespace: &str, pod: &str, container: &str) -> Span {
+        let of = |span: &&Span, key: &str, value: &str| span.resource.get(key).is_some_and(|found| found == value);
+        self.spans(&format!("span of {namespace}/{pod}/{container}"), |spans| {
+            let mut spans = spans.iter().filter(|span| of(span, "k8s.namespace.name", namespace));
+            spans.find(|span| of(span, "k8s.pod.name", pod) && of(span, "k8s.container.name", container)).cloned()
+        })
+    }
+
+    /// Applies objects and waits until those of them that are Deployments are rolled out.
+    pub fn apply(&self, namespace: &str, objects: &[Value]) {
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
+        self.cluster.kubectl_with(&["apply", "--server-side", "-n", namespace, "-f", "-"], &list);
+        for object in objects.iter().filter(|object| object["kind"] == "Deployment") {
+            self.rolled_out(namespace, object["metadata"]["name"].as_str().expect("a name"));
+        }
+    }
+
+    /// Waits until a Deployment's pods are those of its latest template.
+    pub fn rolled_out(&self, namespace: &str, name: &str) {
+        self.cluster.kubectl(&["rollout", "status", "-n", namespace, &format!("deployment/{name}"), "--timeout=180s"]);
+    }
+
+    /// The only pod of a Deployment that has not ended and is not on its way out.
+    pub async fn pod(&self, namespace: &str, app: &str) -> String {
+        eventually(&format!("one pod of {namespace}/{app}"), || async {
+            let pods = self.cluster.list("v1", "pods", namespace).await;
+            let mut pods = pods.iter().filter(|pod| {
+                pod["metadata"]["labels"]["app"] == app
+                    && pod["metadata"].get("deletionTimestamp").is_none()
+                    && pod["status"]["phase"] != "Failed"
+            });
+            let first = pods.next()?["metadata"]["name"].as_str()?.to_owned();
+            pods.next().is_none().then_some(first)
+        })
+        .await
+    }
+
+    /// Runs a program in a container of a Deployment's pod and gives what it says, on both streams.
+    pub async fn exec(&self, namespace: &str, app: &str, program: &[&str]) -> String {
+        let pod = self.pod(namespace, app).await;
+        let output = self.cluster.plane.kubectl().args(["exec", "-n", namespace, &pod, "--"]).args(program).output();
+        let output = output.expect("kubectl runs");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{program:?} in {namespace}/{pod}: {said}");
+        said
+    }
+
+    /// Marks a namespace and waits until the Deployments of it that are named have devices and pods with them.
+    pub async fn mark(&self, namespace: &str, deployments: &[&str]) {
+        self.cluster.kubectl(&["annotate", "namespace", namespace, "odigos.io/instrument=true"]);
+        for name in deployments {
+            until(&format!("{namespace}/{name} is instrumented"), || async {
+                let kind = epiphyte_api::WorkloadKind::Deployment;
+                let condition = self.cluster.condition(kind, namespace, name, "Instrumented").await;
+                !self.cluster.devices(kind, namespace, name).await.is_empty() || {
+                    assert_ne!(condition.map(|(_, reason)| reason).as_deref(), Some("RuntimeVersionNotServed"));
+                    false
+                }
+            })
+            .await;
+            self.rolled_out(namespace, name);
+        }
+    }
+}
+
+/// Installs as a person does: definitions, manifests, and (until there is a proxy) a receiver in its place.
+async fn install(images: &Path) -> (Cluster, Receiver) {
+    let plane = ControlPlane::builder().with_node(NODE).start().await.expect("a node");
+    let receiver = plane.receiver().expect("a receiver");
+    for name in IMAGES {
+        plane.load_image(&images.join(format!("{name}.tar"))).await.expect("an image");
+    }
+    let cluster = Cluster { client: plane.client(), plane };
+    cluster.define();
+    for file in ["deploy/epiphyte.yaml", "examples/services/receiver.yaml"] {
+        cluster.kubectl(&["apply", "--server-side", "-f", &repository().join(file).display().to_string()]);
+    }
+    let group =
+        Object { api_version: "odigos.io/v1alpha1", plural: "collectorsgroups", namespace: SYSTEM, name: "gateway" };
+    cluster.merge(&group, "status", &json!({ "status": { "ready": true } })).await;
+    cluster.kubectl(&["rollout", "status", "-n", AGENT, "daemonset/epiphyte-node-agent", "--timeout=120s"]);
+    cluster.kubectl(&["rollout", "status", "-n", SYSTEM, "deployment/epiphyte-operator", "--timeout=120s"]);
+    (cluster, receiver)
+}
+
+pub fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}

@@ -1,0 +1,212 @@
+//! What runs goes on while parts of the system go and come.
+
+use std::time::{Duration, Instant};
+
+use epiphyte_api::{Device, WorkloadKind};
+use epiphyte_testbed::{Component, image};
+use serde_json::{Value, json};
+
+use crate::installed::{AGENT, Installed, NODE, test_alone};
+use crate::support::until;
+use crate::workloads::service;
+
+/// How often a device is offered by the node, as the API server knows it.
+async fn offered(installed: &Installed, device: Device) -> u32 {
+    let node = installed.cluster.get("v1", "nodes", "", NODE).await.expect("the node");
+    let quantity =
+        node["status"]["allocatable"].get(device.resource()).and_then(Value::as_str).unwrap_or("0").to_owned();
+    quantity.parse().expect("a number")
+}
+
+async fn until_offered(installed: &Installed) {
+    until("every device is offered", || async {
+        let mut all = true;
+        for device in Device::ALL {
+            all &= offered(installed, device).await > 0;
+        }
+        all
+    })
+    .await;
+}
+
+/// How often the container of a Deployment's pod has started again.
+async fn restarts(installed: &Installed, namespace: &str, pod: &str) -> u64 {
+    let pod = installed.cluster.get("v1", "pods", namespace, pod).await.expect("the pod");
+    pod["status"]["containerStatuses"][0]["restartCount"].as_u64().expect("a count")
+}
+
+/// Replaces the pod of a Deployment; gives the name of the new one, which runs.
+async fn replaced(installed: &Installed, namespace: &str, name: &str) -> String {
+    installed.cluster.kubectl(&["rollout", "restart", "-n", namespace, &format!("deployment/{name}")]);
+    installed.rolled_out(namespace, name);
+    installed.pod(namespace, name).await
+}
+
+#[test]
+fn a_restarted_kubelet_gets_its_devices_back_and_leaves_what_runs_alone() {
+    test_alone(async |installed| {
+        let namespace = "kubelet";
+        installed.cluster.namespace(namespace, None).await;
+        installed.apply(namespace, &[service("python", "sample-python")]);
+        installed.mark(namespace, &["python"]).await;
+        let pod = installed.pod(namespace, "python").await;
+        installed.cluster.plane.restart(Component::Kubelet).await.expect("a kubelet");
+        until_offered(installed).await;
+        assert_eq!(restarts(installed, namespace, &pod).await, 0);
+        assert_eq!(installed.pod(namespace, "python").await, pod);
+        let next = replaced(installed, namespace, "python").await;
+        installed.span_of(namespace, &next, "app");
+    });
+}
+
+#[test]
+fn containers_start_again_while_there_is_no_agent_and_new_pods_do_when_there_is_one() {
+    test_alone(async |installed| {
+        let namespace = "no-agent";
+        installed.cluster.namespace(namespace, None).await;
+        installed.apply(namespace, &[service("python", "sample-python")]);
+        installed.mark(namespace, &["python"]).await;
+        let pod = installed.pod(namespace, "python").await;
+
+        let nowhere = json!({ "spec": { "template": { "spec": { "nodeSelector": { "nowhere": "yes" } } } } });
+        let patch = |patch: &Value| {
+            let patch = patch.to_string();
+            installed.cluster.kubectl(&[
+                "patch",
+                "-n",
+                AGENT,
+                "daemonset/epiphyte-node-agent",
+                "--type=merge",
+                "-p",
+                &patch,
+            ]);
+        };
+        patch(&nowhere);
+        until("the agent is gone", || async { installed.cluster.list("v1", "pods", AGENT).await.is_empty() }).await;
+        // Its own first process; it ends on request.
+        installed.exec(namespace, "python", &["python3", "-c", "import os; os.kill(1, 15)"]).await;
+        until("the container has started again", || async { restarts(installed, namespace, &pod).await == 1 }).await;
+        let is_ready = |pod: &Value| pod["status"]["containerStatuses"][0]["ready"] == true;
+        until("the container is ready", || async {
+            is_ready(&installed.cluster.get("v1", "pods", namespace, &pod).await.expect("the pod"))
+        })
+        .await;
+        let loaded = "import sys; print('opentelemetry' in sys.modules)";
+        assert_eq!(installed.exec(namespace, "python", &["python3", "-c", loaded]).await.trim(), "True");
+
+        patch(&json!({ "spec": { "template": { "spec": { "nodeSelector": { "nowhere": null } } } } }));
+        until_offered(installed).await;
+        let next = replaced(installed, namespace, "python").await;
+        installed.span_of(namespace, &next, "app");
+    });
+}
+
+#[test]
+fn an_upgrade_of_the_agent_keeps_the_offer_and_the_files_of_what_runs() {
+    test_alone(async |installed| {
+        let namespace = "upgrade";
+        installed.cluster.namespace(namespace, None).await;
+        installed.apply(namespace, &[service("java", "sample-java"), service("python", "sample-python")]);
+        installed.mark(namespace, &["java", "python"]).await;
+        let (java, python) = (installed.pod(namespace, "java").await, installed.pod(namespace, "python").await);
+        installed.span_of(namespace, &java, "app");
+
+        // The same agent with one file more, which is another content.
+        let images = image::folder().expect("the images");
+        let next = installed.cluster.plane.folder().join("next.tar");
+        let name = "docker.io/epiphyte/node-agent:next";
+        image::with_file(&images.join("node-agent.tar"), &next, name, "/agents/python/next", b"next")
+            .expect("an image");
+        installed.cluster.plane.load_image(&next).await.expect("load");
+        let set = "node-agent=epiphyte/node-agent:next";
+        installed.cluster.kubectl(&["set", "image", "-n", AGENT, "daemonset/epiphyte-node-agent", set]);
+
+        let rollout = async || {
+            let status = ["rollout", "status", "-n", AGENT, "daemonset/epiphyte-node-agent", "--watch=false"];
+            installed.cluster.kubectl(&status).contains("successfully rolled out")
+        };
+        // Until some time after, since the offer would go with the end of the old one.
+        let (mut done, mut without, mut longest) = (None::<Instant>, None::<Instant>, Duration::ZERO);
+        while done.is_none_or(|done| done.elapsed() < Duration::from_secs(5)) {
+            match offered(installed, Device::Java).await {
+                0 => longest = longest.max(without.get_or_insert_with(Instant::now).elapsed()),
+                _ => without = None,
+            }
+            if done.is_none() && rollout().await {
+                done = Some(Instant::now());
+            }
+        }
+        assert!(longest < Duration::from_secs(1), "no device was on offer for {longest:?}");
+
+        let has_next = "import os; print(os.path.exists('/var/odigos/python/next'))";
+        let ask = ["python3", "-c", has_next];
+        assert_eq!(
+            installed.exec(namespace, "python", &ask).await.trim(),
+            "False",
+            "files never change below a program"
+        );
+        for (name, pod) in [("java", &java), ("python", &python)] {
+            assert_eq!(&installed.pod(namespace, name).await, pod);
+            assert_eq!(restarts(installed, namespace, pod).await, 0);
+        }
+        // A Java process that starts now in the old container finds all it needs.
+        let version = installed.exec(namespace, "java", &["java", "-version"]).await;
+        assert!(version.contains("-javaagent:"), "{version}");
+
+        let renewed = replaced(installed, namespace, "python").await;
+        assert_eq!(installed.exec(namespace, "python", &ask).await.trim(), "True", "new pods get the new files");
+        installed.span_of(namespace, &renewed, "app");
+    });
+}
+
+#[test]
+fn a_node_without_an_agent_is_a_reason_and_no_pod_waits_because_of_us() {
+    test_alone(async |installed| {
+        let namespace = "two-nodes";
+        let cluster = &installed.cluster;
+        cluster.namespace(namespace, None).await;
+        // On every node, and one of them has nothing to offer.
+        let mut everywhere = service("everywhere", "sample-python");
+        everywhere["kind"] = json!("DaemonSet");
+        installed.apply(namespace, &[everywhere, service("somewhere", "sample-python")]);
+        let bare = epiphyte_testbed::FakeNode::new("node-b");
+        cluster.plane.create_node(&bare).await.expect("a node");
+        cluster.kubectl(&["annotate", "namespace", namespace, "odigos.io/instrument=true"]);
+        let reason = async |kind, name: &str| cluster.condition(kind, namespace, name, "Instrumented").await;
+        until("the reason is told", || async {
+            // Nobody else says that the node is well.
+            cluster.plane.update_node(&bare).await.expect("the node");
+            let told = reason(WorkloadKind::DaemonSet, "everywhere").await;
+            told.is_some_and(|(_, reason)| reason == "NoNodeOffersDevice")
+        })
+        .await;
+        // What can go to the node that has it goes there.
+        cluster
+            .until_devices(WorkloadKind::Deployment, namespace, "somewhere", &[("app", crate::support::PYTHON)])
+            .await;
+        installed.rolled_out(namespace, "somewhere");
+        cluster.kubectl(&["delete", "node", "node-b"]);
+        cluster
+            .until_devices(WorkloadKind::DaemonSet, namespace, "everywhere", &[("app", crate::support::PYTHON)])
+            .await;
+    });
+}
+
+#[test]
+fn pods_that_a_node_admits_before_its_agent_after_a_reboot_are_replaced() {
+    test_alone(async |installed| {
+        let namespace = "reboot";
+        installed.cluster.namespace(namespace, None).await;
+        installed.apply(namespace, &[service("python", "sample-python")]);
+        installed.mark(namespace, &["python"]).await;
+        let pod = installed.pod(namespace, "python").await;
+        installed.cluster.plane.reboot().await.expect("a node");
+        until_offered(installed).await;
+        installed.rolled_out(namespace, "python");
+        let next = installed.pod(namespace, "python").await;
+        installed.span_of(namespace, &next, "app");
+        if next == pod {
+            assert!(restarts(installed, namespace, &pod).await > 0, "it did not run through");
+        }
+    });
+}

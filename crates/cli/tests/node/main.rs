@@ -1,0 +1,13 @@
+//! The operator and the node agent from their images and manifests, on a node that runs pods: real programs, real telemetry.
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod detection;
+mod environment;
+mod installed;
+mod lives_on;
+mod odd;
+mod spans;
+mod workloads;

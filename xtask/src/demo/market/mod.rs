@@ -1,0 +1,180 @@
+//! Four services in four languages on a node that runs pods: marked, traced, and left as they were.
+
+mod seen;
+mod trace;
+mod view;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context as _, Result, ensure};
+use clap::ValueEnum as _;
+use console::style;
+use epiphyte_testbed::ControlPlane;
+use epiphyte_testbed::otlp::Receiver;
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use self::seen::{SERVICES, Service, look, templates};
+use self::view::View;
+use super::Ending;
+use super::cluster::{Cluster, comes_true, filename, step};
+use crate::images::{self, Image};
+use crate::program::Profile;
+use crate::step::{headline, say};
+use crate::{agents, program};
+
+/// Where the services are.
+const NAMESPACE: &str = "market";
+
+/// How long telemetry may take to come.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+/// Tells the story.
+pub fn run(ending: Ending) -> Result<()> {
+    headline("Building");
+    program::kubernetes()?;
+    agents::folder()?;
+    let images = images::build(Image::value_variants(), Profile::Quick)?;
+
+    let runtime = Runtime::new().context("cannot start the runtime")?;
+    headline(
+        "A cluster with a node that runs pods, in namespaces of its own: nothing leaves it, and nothing is left of it",
+    );
+    let plane = step("control plane and node are ready", || {
+        Ok(runtime.block_on(ControlPlane::builder().with_node("node-a").start())?)
+    })?;
+    let receiver = plane.receiver()?;
+    let story = Story { cluster: Cluster { plane }, receiver };
+    story.install(&runtime, &images)?;
+    let before = story.deploy()?;
+    let marked = story.mark()?;
+    story.watch(marked, ending, &runtime)?;
+    story.unmark(&before)?;
+    say(format!("\n{} All came about as expected.", style("Done.").green().bold()));
+    Ok(())
+}
+
+struct Story {
+    cluster: Cluster,
+    receiver: Receiver,
+}
+
+impl Story {
+    /// Everything of ours, from images and manifests.
+    fn install(&self, runtime: &Runtime, images: &Path) -> Result<()> {
+        for image in Image::value_variants() {
+            step(&format!("{} is on the node", image.reference()), || {
+                Ok(runtime.block_on(self.cluster.plane.load_image(&images.join(format!("{image}.tar"))))?)
+            })?;
+        }
+        step("operator and node agent run", || {
+            self.cluster.apply("deploy/crds.yaml")?;
+            let established = ["wait", "--for=condition=Established", "--timeout=60s", &filename("deploy/crds.yaml")];
+            self.cluster.kubectl(&established)?;
+            self.cluster.apply("deploy/epiphyte.yaml")?;
+            self.rolled_out("epiphyte-system", "deployment/epiphyte-operator")?;
+            self.rolled_out("epiphyte-node", "daemonset/epiphyte-node-agent")
+        })?;
+        step("a receiver is in the place of the telemetry proxy", || {
+            self.cluster.apply("examples/services/receiver.yaml")?;
+            self.cluster.apply_status("examples/services/receiver.yaml")
+        })
+    }
+
+    /// The services as anybody has them. Gives their templates.
+    fn deploy(&self) -> Result<BTreeMap<String, Value>> {
+        headline("Four services that call each other, and know nothing of tracing");
+        step("storefront (Java), recommendations (Python), prices (Node.js) and stock (Go) run", || {
+            self.cluster.apply("examples/services/services.yaml")?;
+            SERVICES.iter().try_for_each(|name| self.rolled_out(NAMESPACE, &format!("deployment/{name}")))
+        })?;
+        templates(&self.cluster)
+    }
+
+    /// Marks the namespace. Gives when.
+    fn mark(&self) -> Result<SystemTime> {
+        say(format!(
+            "\n  {} kubectl annotate namespace {NAMESPACE} {}",
+            style("$").dim(),
+            style("odigos.io/instrument=true").bold()
+        ));
+        let now = SystemTime::now();
+        self.cluster.kubectl(&["annotate", "namespace", NAMESPACE, "odigos.io/instrument=true"])?;
+        Ok(now)
+    }
+
+    /// Shows what becomes of it: until all is as it should be, or until Ctrl-C.
+    fn watch(&self, marked: SystemTime, ending: Ending, runtime: &Runtime) -> Result<()> {
+        headline("From the annotation on: what runs is found out, each service is rolled out once, spans come");
+        let mut view = View::new();
+        let started = Instant::now();
+        let (services, trace) = loop {
+            let services = look(&self.cluster, &self.receiver.spans(), marked)?;
+            view.show(&services);
+            let trace = trace::complete(&self.receiver.spans());
+            if let (true, Some(trace)) = (services.iter().all(Service::is_done), trace) {
+                break (services, trace);
+            }
+            ensure!(started.elapsed() < PATIENCE, "after {PATIENCE:?} not every service is instrumented and traced");
+            std::thread::sleep(Duration::from_secs(1));
+        };
+        for service in &services {
+            ensure!(service.rollouts == 1, "{} was rolled out {} times, not once", service.name, service.rollouts);
+        }
+        view.end();
+        headline("One visit, from Java through Python to Node.js, and what Go did meanwhile");
+        trace.iter().for_each(say);
+        if ending == Ending::OnRequest {
+            self.stay(marked, runtime)?;
+        }
+        Ok(())
+    }
+
+    /// Shows the services until Ctrl-C.
+    fn stay(&self, marked: SystemTime, runtime: &Runtime) -> Result<()> {
+        headline("Until Ctrl-C the cluster is yours. In another terminal:");
+        let kubectl = self.cluster.plane.kubectl();
+        say(format!(
+            "\n  export KUBECONFIG={}\n  {} get pods --all-namespaces\n",
+            self.cluster.plane.kubeconfig().display(),
+            kubectl.get_program().display()
+        ));
+        let pressed = runtime.spawn(tokio::signal::ctrl_c());
+        let mut view = View::new();
+        while !pressed.is_finished() {
+            // Whatever a person does to the cluster meanwhile is no reason to take it away.
+            if let Ok(services) = look(&self.cluster, &self.receiver.spans(), marked) {
+                view.show(&services);
+            }
+            std::thread::sleep(Duration::from_secs(1));
+        }
+        view.end();
+        Ok(())
+    }
+
+    /// Takes the mark away and compares.
+    fn unmark(&self, before: &BTreeMap<String, Value>) -> Result<()> {
+        headline("The mark goes, and so does everything that it brought");
+        say(format!("\n  {} kubectl annotate namespace {NAMESPACE} odigos.io/instrument-", style("$").dim()));
+        self.cluster.kubectl(&["annotate", "namespace", NAMESPACE, "odigos.io/instrument-"])?;
+        comes_true("every template equals the one before", || {
+            let now = templates(&self.cluster)?;
+            let differs = before.iter().find(|(name, template)| now.get(*name) != Some(template));
+            Ok(differs.map_or(Ok(()), |(name, _)| Err(format!("{name} differs"))))
+        })?;
+        step("every service runs as before", || {
+            SERVICES.iter().try_for_each(|name| self.rolled_out(NAMESPACE, &format!("deployment/{name}")))
+        })?;
+        for (name, template) in before {
+            let bytes = template.to_string().len();
+            say(format!("  {}  {name:<16} {bytes} bytes of template, equal", style("=").green()));
+        }
+        Ok(())
+    }
+
+    fn rolled_out(&self, namespace: &str, what: &str) -> Result<()> {
+        self.cluster.kubectl(&["rollout", "status", "--namespace", namespace, what, "--timeout=180s"]).map(drop)
+    }
+}
