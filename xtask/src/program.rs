@@ -9,7 +9,7 @@ use crate::repository::{self, cargo};
 use crate::step::{Outcome, Step};
 
 /// How programs are built.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Profile {
     /// Like a release, but in a fraction of the time.
     Quick,

@@ -1,7 +1,7 @@
 //! A receiver of OTLP over HTTP that keeps the spans that it is sent.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError, mpsc};
 use std::time::{Duration, Instant, SystemTime};
 
 use axum::Router;
@@ -15,6 +15,7 @@ use opentelemetry_proto::tonic::common::v1::any_value::Value;
 pub use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use prost::Message as _;
 use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::oneshot;
 
 use crate::{ControlPlane, Error, Result};
 
@@ -54,8 +55,8 @@ type Spans = Arc<(Mutex<Vec<Span>>, Condvar)>;
 pub struct Receiver {
     url: String,
     spans: Spans,
-    /// Its server ends with it.
-    _runtime: tokio::runtime::Runtime,
+    /// Dropped with it, which ends its server.
+    _stop: oneshot::Sender<()>,
 }
 
 impl Receiver {
@@ -64,7 +65,7 @@ impl Receiver {
     /// # Errors
     /// When there is none, or no thread for it.
     pub fn on_loopback() -> Result<Self> {
-        Self::start(async |service| {
+        Self::start(async |service: Router| {
             let listener = TcpListener::bind("127.0.0.1:0").await?;
             let url = format!("http://{}", listener.local_addr()?);
             tokio::spawn(axum::serve(listener, service).into_future());
@@ -72,20 +73,29 @@ impl Receiver {
         })
     }
 
-    fn start(serve: impl AsyncFnOnce(Router) -> std::io::Result<String>) -> Result<Self> {
+    fn start(serve: impl AsyncFnOnce(Router) -> std::io::Result<String> + Send + 'static) -> Result<Self> {
         let spans = Spans::default();
         let service = Router::new()
             .route("/v1/traces", post(receive))
             .route("/v1/{signal}", post(|| async { StatusCode::OK }))
             .with_state(Arc::clone(&spans));
-        // Of its own, so that it serves while whoever waits for spans blocks.
-        let start = || {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-            let url = runtime.block_on(serve(service))?;
-            Ok((url, runtime))
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (tell, told) = mpsc::channel();
+        // A thread of its own, so that it serves while whoever waits for spans blocks.
+        let run = move || {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => return drop(tell.send(Err(error))),
+            };
+            runtime.block_on(async {
+                let _ = tell.send(serve(service).await);
+                // An error says that the receiver is gone.
+                let _ = stopped.await;
+            });
         };
-        let (url, runtime) = start().map_err(Error::Receiver)?;
-        Ok(Self { url, spans, _runtime: runtime })
+        std::thread::Builder::new().name("otlp-receiver".to_owned()).spawn(run).map_err(Error::Receiver)?;
+        let url = told.recv().map_err(|_| Error::CutOff)?.map_err(Error::Receiver)?;
+        Ok(Self { url, spans, _stop: stop })
     }
 
     /// Where it is sent to; inside the box, for the receiver of a node.
@@ -126,7 +136,7 @@ impl ControlPlane {
     /// When there is another already, or no thread for it.
     pub fn receiver(&self) -> Result<Receiver> {
         let (socket, url) = self.telemetry();
-        Receiver::start(async |service| {
+        Receiver::start(async move |service: Router| {
             tokio::spawn(axum::serve(UnixListener::bind(socket)?, service).into_future());
             Ok(url)
         })
@@ -171,11 +181,12 @@ fn text(attribute: KeyValue) -> Option<(String, String)> {
     }
 }
 
-/// How many spans of each resource there are.
+/// How many spans of each service there are.
 fn summary(spans: &[Span]) -> String {
     let mut counts = BTreeMap::<_, usize>::new();
     for span in spans {
-        *counts.entry(&span.resource).or_default() += 1;
+        let namespace = span.resource.get("k8s.namespace.name").map_or("?", String::as_str);
+        *counts.entry(format!("{namespace}/{}", span.service())).or_default() += 1;
     }
-    format!("{} spans, by resource {counts:?}", spans.len())
+    format!("spans of {counts:?}")
 }

@@ -34,8 +34,8 @@ pub enum Image {
 /// Java's runtime, without what only a desktop needs.
 const JAVA: [&str; 5] = ["libc6", "libgcc-s1", "libstdc++6", "openjdk-17-jre-headless", "zlib1g"];
 
-/// Python with its whole library.
-const PYTHON: [&str; 14] = [
+/// Python with its whole library, and Flask.
+const PYTHON: [&str; 20] = [
     "libbz2-1.0",
     "libc6",
     "libexpat1",
@@ -46,7 +46,13 @@ const PYTHON: [&str; 14] = [
     "libsqlite3-0",
     "libssl3",
     "libuuid1",
+    "python3-click",
+    "python3-flask",
+    "python3-itsdangerous",
+    "python3-jinja2",
+    "python3-markupsafe",
     "python3-minimal",
+    "python3-werkzeug",
     "python3.11",
     "python3.11-minimal",
     "zlib1g",

@@ -24,8 +24,7 @@ async fn details(installed: &Installed, namespace: &str, name: &str) -> Vec<[Str
 
 #[test]
 fn each_language_is_found_with_version_and_libc() {
-    test(async |installed| {
-        let namespace = "detect-languages";
+    test("detect-languages", async |installed, namespace| {
         installed.cluster.namespace(namespace, Some("false")).await;
         let services = [
             ("java", "sample-java", "java", "glibc", "17."),
@@ -48,8 +47,7 @@ fn each_language_is_found_with_version_and_libc() {
 
 #[test]
 fn programs_of_every_make_are_told_apart() {
-    test(async |installed| {
-        let namespace = "detect-odd";
+    test("detect-odd", async |installed, namespace| {
         installed.cluster.namespace(namespace, Some("true")).await;
         let odd = |name: &str, command: &[&str]| with_command(container(name, "sample-odd"), command);
         installed.apply(
@@ -81,10 +79,10 @@ fn programs_of_every_make_are_told_apart() {
         let found = details(installed, namespace, "odd").await;
         let short: Vec<_> = found.iter().map(|it| [&*it[0], &*it[1], &*it[2]]).collect();
         let expected = [
-            ["musl", "unknown", "musl"],
+            ["musl", "cplusplus", "musl"],
             ["rust", "rust", ""],
-            ["static", "unknown", ""],
-            ["static-musl", "unknown", ""],
+            ["static", "cplusplus", ""],
+            ["static-musl", "cplusplus", ""],
             ["wrapped", "rust", ""],
         ];
         let mut sorted = short.clone();
@@ -99,8 +97,7 @@ fn programs_of_every_make_are_told_apart() {
 
 #[test]
 fn what_is_instrumented_already_is_found_as_what_it_was() {
-    test(async |installed| {
-        let namespace = "detect-again";
+    test("detect-again", async |installed, namespace| {
         installed.cluster.namespace(namespace, None).await;
         installed.apply(namespace, &[service("python", "sample-python")]);
         installed.mark(namespace, &["python"]).await;

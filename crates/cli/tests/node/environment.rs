@@ -12,35 +12,38 @@ const NODE_WAITS: [&str; 3] = ["node", "-e", "setInterval(() => {}, 1000)"];
 /// Where the agents are in a container.
 const AGENTS: &str = "/var/odigos";
 
-/// Containers that get a variable by their image, by the manifest, and by a ConfigMap.
+/// How a variable comes to a container.
+const WAYS: [&str; 3] = ["image", "manifest", "map"];
+
+/// Deployments that get variables by their image, by the manifest, and by a ConfigMap that has the image's name.
 fn by_three_ways(image: &str, command: &[&str], by_hand: &[(&str, &str)]) -> [Value; 3] {
-    let named = |name: &str| {
-        let container = container(name, image);
-        if command.is_empty() { container } else { with_command(container, command) }
-    };
-    let mut by_map = named("map");
-    by_map["envFrom"] = json!([{ "configMapRef": { "name": image } }]);
-    [named("image"), with_env(named("manifest"), by_hand), by_map]
+    WAYS.map(|way| {
+        let mut container = container("app", image);
+        if !command.is_empty() {
+            container = with_command(container, command);
+        }
+        match way {
+            "manifest" => container = with_env(container, by_hand),
+            "map" => container["envFrom"] = json!([{ "configMapRef": { "name": image } }]),
+            _ => {}
+        }
+        deployment(&format!("{image}-{way}"), &[container])
+    })
 }
 
-/// What a program says in each container of a pod.
-async fn says(installed: &Installed, namespace: &str, app: &str, program: &[&str]) -> Vec<String> {
+/// The first line that a program says in each of these.
+async fn says(installed: &Installed, namespace: &str, image: &str, program: &[&str]) -> Vec<String> {
     let mut said = Vec::new();
-    for name in ["image", "manifest", "map"] {
-        let pod = installed.pod(namespace, app).await;
-        let mut exec = installed.cluster.plane.kubectl();
-        exec.args(["exec", "-n", namespace, &pod, "-c", name, "--"]).args(program);
-        let output = exec.output().expect("kubectl runs");
-        let text = [output.stdout, output.stderr].concat();
-        said.push(String::from_utf8(text).expect("text").lines().next().unwrap_or_default().to_owned());
+    for way in WAYS {
+        let text = installed.exec(namespace, &format!("{image}-{way}"), program).await;
+        said.push(text.lines().next().unwrap_or_default().to_owned());
     }
     said
 }
 
 #[test]
 fn variables_of_users_survive_by_image_by_manifest_and_by_config_map() {
-    test(async |installed| {
-        let namespace = "environment";
+    test("environment", async |installed, namespace| {
         installed.cluster.namespace(namespace, None).await;
         let map = |name: &str, data: Value| json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name }, "data": data });
         let attributes = "OTEL_RESOURCE_ATTRIBUTES";
@@ -48,40 +51,37 @@ fn variables_of_users_survive_by_image_by_manifest_and_by_config_map() {
             by_three_ways("sample-python", &PYTHON_WAITS, &[("PYTHONPATH", "/mine"), (attributes, "a=manifest")]);
         let node = by_three_ways("sample-node", &NODE_WAITS, &[("NODE_OPTIONS", "--no-warnings")]);
         let java = by_three_ways("sample-java", &[], &[("JAVA_TOOL_OPTIONS", "-Dby=manifest")]);
-        installed.apply(
-            namespace,
-            &[
-                map("sample-python", json!({ "PYTHONPATH": "/mapped", attributes: "a=map" })),
-                map("sample-node", json!({ "NODE_OPTIONS": "--no-deprecation" })),
-                map("sample-java", json!({ "JAVA_TOOL_OPTIONS": "-Dby=map" })),
-                deployment("python", &python),
-                deployment("node", &node),
-                deployment("java", &java),
-            ],
-        );
-        installed.mark(namespace, &["python", "node", "java"]).await;
+        let maps = [
+            map("sample-python", json!({ "PYTHONPATH": "/mapped", attributes: "a=map" })),
+            map("sample-node", json!({ "NODE_OPTIONS": "--no-deprecation" })),
+            map("sample-java", json!({ "JAVA_TOOL_OPTIONS": "-Dby=map" })),
+        ];
+        let workloads = [python, node, java].concat();
+        let names: Vec<_> = workloads.iter().map(|it| it["metadata"]["name"].as_str().expect("a name")).collect();
+        installed.apply(namespace, &maps);
+        installed.apply(namespace, &workloads);
+        installed.mark(namespace, &names).await;
 
         let print = "import os; print(os.environ['PYTHONPATH'], os.environ['OTEL_RESOURCE_ATTRIBUTES'].split(',')[0])";
         let expected = ["/app market.team=green", "/mine a=manifest", "/mapped a=map"];
         let expected = expected.map(|users| format!("{AGENTS}/python:{users}"));
-        assert_eq!(says(installed, namespace, "python", &["python3", "-c", print]).await, expected);
+        assert_eq!(says(installed, namespace, "sample-python", &["python3", "-c", print]).await, expected);
 
         let expected = ["--stack-trace-limit=30", "--no-warnings", "--no-deprecation"];
         let expected = expected.map(|users| format!("--require {AGENTS}/node/register.js {users}"));
         let print = ["node", "-e", "console.log(process.env.NODE_OPTIONS)"];
-        assert_eq!(says(installed, namespace, "node", &print).await, expected);
+        assert_eq!(says(installed, namespace, "sample-node", &print).await, expected);
 
         let expected = ["-Dmarket.stage=sample", "-Dby=manifest", "-Dby=map"];
         let expected =
             expected.map(|users| format!("Picked up JAVA_TOOL_OPTIONS: {users} -javaagent:{AGENTS}/java/agent.jar"));
-        assert_eq!(says(installed, namespace, "java", &["java", "-version"]).await, expected);
+        assert_eq!(says(installed, namespace, "sample-java", &["java", "-version"]).await, expected);
     });
 }
 
 #[test]
 fn ten_restarts_give_the_same_values() {
-    test(async |installed| {
-        let namespace = "restarts";
+    test("restarts", async |installed, namespace| {
         installed.cluster.namespace(namespace, None).await;
         // Notes its environment at each start; ends itself ten times, once it is instrumented.
         let notes = "

@@ -35,21 +35,25 @@ pub struct Installed {
     receiver: Receiver,
 }
 
-/// Runs a test beside others.
-pub fn test(test: impl AsyncFnOnce(&Installed)) {
+/// Runs a test in a namespace, beside others.
+pub fn test(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
     let _beside = DISTURBANCE.read().unwrap_or_else(std::sync::PoisonError::into_inner);
-    run(test);
+    run(namespace, test);
 }
 
-/// Runs a test while no other runs.
-pub fn test_alone(test: impl AsyncFnOnce(&Installed)) {
+/// Runs a test in a namespace while no other runs.
+pub fn test_alone(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
     let _alone = DISTURBANCE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
-    run(test);
+    run(namespace, test);
 }
 
-fn run(test: impl AsyncFnOnce(&Installed)) {
+fn run(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
     match &*INSTALLED {
-        Ok(installed) => installed.runtime.block_on(test(installed)),
+        Ok(installed) => {
+            installed.runtime.block_on(test(installed, namespace));
+            // What still ran would be in the way of others.
+            installed.cluster.kubectl(&["delete", "namespace", namespace, "--wait=false"]);
+        }
         Err(why) => {
             let name = std::thread::current().name().unwrap_or_default().to_owned();
             // Past the capture of tests that pass.

@@ -44,8 +44,7 @@ async fn replaced(installed: &Installed, namespace: &str, name: &str) -> String 
 
 #[test]
 fn a_restarted_kubelet_gets_its_devices_back_and_leaves_what_runs_alone() {
-    test_alone(async |installed| {
-        let namespace = "kubelet";
+    test_alone("kubelet", async |installed, namespace| {
         installed.cluster.namespace(namespace, None).await;
         installed.apply(namespace, &[service("python", "sample-python")]);
         installed.mark(namespace, &["python"]).await;
@@ -61,8 +60,7 @@ fn a_restarted_kubelet_gets_its_devices_back_and_leaves_what_runs_alone() {
 
 #[test]
 fn containers_start_again_while_there_is_no_agent_and_new_pods_do_when_there_is_one() {
-    test_alone(async |installed| {
-        let namespace = "no-agent";
+    test_alone("no-agent", async |installed, namespace| {
         installed.cluster.namespace(namespace, None).await;
         installed.apply(namespace, &[service("python", "sample-python")]);
         installed.mark(namespace, &["python"]).await;
@@ -103,8 +101,7 @@ fn containers_start_again_while_there_is_no_agent_and_new_pods_do_when_there_is_
 
 #[test]
 fn an_upgrade_of_the_agent_keeps_the_offer_and_the_files_of_what_runs() {
-    test_alone(async |installed| {
-        let namespace = "upgrade";
+    test_alone("upgrade", async |installed, namespace| {
         installed.cluster.namespace(namespace, None).await;
         installed.apply(namespace, &[service("java", "sample-java"), service("python", "sample-python")]);
         installed.mark(namespace, &["java", "python"]).await;
@@ -161,8 +158,7 @@ fn an_upgrade_of_the_agent_keeps_the_offer_and_the_files_of_what_runs() {
 
 #[test]
 fn a_node_without_an_agent_is_a_reason_and_no_pod_waits_because_of_us() {
-    test_alone(async |installed| {
-        let namespace = "two-nodes";
+    test_alone("two-nodes", async |installed, namespace| {
         let cluster = &installed.cluster;
         cluster.namespace(namespace, None).await;
         // On every node, and one of them has nothing to offer.
@@ -172,14 +168,14 @@ fn a_node_without_an_agent_is_a_reason_and_no_pod_waits_because_of_us() {
         let bare = epiphyte_testbed::FakeNode::new("node-b");
         cluster.plane.create_node(&bare).await.expect("a node");
         cluster.kubectl(&["annotate", "namespace", namespace, "odigos.io/instrument=true"]);
-        let reason = async |kind, name: &str| cluster.condition(kind, namespace, name, "Instrumented").await;
-        until("the reason is told", || async {
-            // Nobody else says that the node is well.
-            cluster.plane.update_node(&bare).await.expect("the node");
-            let told = reason(WorkloadKind::DaemonSet, "everywhere").await;
-            told.is_some_and(|(_, reason)| reason == "NoNodeOffersDevice")
-        })
-        .await;
+        let told = cluster.until_reason(
+            WorkloadKind::DaemonSet,
+            namespace,
+            "everywhere",
+            "Instrumented",
+            "NoNodeOffersDevice",
+        );
+        told.await;
         // What can go to the node that has it goes there.
         cluster
             .until_devices(WorkloadKind::Deployment, namespace, "somewhere", &[("app", crate::support::PYTHON)])
@@ -194,8 +190,7 @@ fn a_node_without_an_agent_is_a_reason_and_no_pod_waits_because_of_us() {
 
 #[test]
 fn pods_that_a_node_admits_before_its_agent_after_a_reboot_are_replaced() {
-    test_alone(async |installed| {
-        let namespace = "reboot";
+    test_alone("reboot", async |installed, namespace| {
         installed.cluster.namespace(namespace, None).await;
         installed.apply(namespace, &[service("python", "sample-python")]);
         installed.mark(namespace, &["python"]).await;

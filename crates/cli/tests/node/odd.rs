@@ -8,8 +8,7 @@ use crate::workloads::{container, deployment, with_command};
 
 #[test]
 fn odd_programs_run_with_a_device_as_without() {
-    test(async |installed| {
-        let namespace = "odd";
+    test("odd", async |installed, namespace| {
         installed.cluster.namespace(namespace, Some("false")).await;
         let odd = |(name, command): (&str, &[&str])| {
             let mut container = with_command(container(name, "sample-odd"), command);

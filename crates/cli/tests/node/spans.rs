@@ -23,20 +23,20 @@ async fn templates(installed: &Installed, namespace: &str) -> BTreeMap<String, V
 
 #[test]
 fn four_services_in_four_languages_are_traced_by_one_rollout_each_and_left_as_they_were() {
-    test(async |installed| {
+    test("market", async |installed, namespace| {
         let cluster = &installed.cluster;
         let file = repository().join("examples/services/services.yaml").display().to_string();
         cluster.kubectl(&["apply", "--server-side", "-f", &file]);
-        SERVICES.iter().for_each(|(name, _)| installed.rolled_out("market", name));
-        let before = templates(installed, "market").await;
-        installed.mark("market", &SERVICES.map(|(name, _)| name)).await;
+        SERVICES.iter().for_each(|(name, _)| installed.rolled_out(namespace, name));
+        let before = templates(installed, namespace).await;
+        installed.mark(namespace, &SERVICES.map(|(name, _)| name)).await;
 
         for (name, language) in SERVICES {
-            let pod = installed.pod("market", name).await;
-            let span = installed.span_of("market", &pod, name);
+            let pod = installed.pod(namespace, name).await;
+            let span = installed.span_of(namespace, &pod, name);
             let mut expected = vec![
                 ("service.name", name),
-                ("k8s.namespace.name", "market"),
+                ("k8s.namespace.name", namespace),
                 ("k8s.pod.name", &*pod),
                 ("k8s.container.name", name),
                 ("k8s.deployment.name", name),
@@ -52,14 +52,14 @@ fn four_services_in_four_languages_are_traced_by_one_rollout_each_and_left_as_th
         assert_eq!(services, ["storefront", "recommendations", "prices"]);
 
         for (name, _) in SERVICES {
-            let sets = cluster.list("apps/v1", "replicasets", "market").await;
+            let sets = cluster.list("apps/v1", "replicasets", namespace).await;
             let of = |set: &&Value| set["metadata"]["labels"]["app"] == name;
             assert_eq!(sets.iter().filter(of).count(), 2, "{name} was rolled out once by us");
         }
 
-        cluster.kubectl(&["annotate", "namespace", "market", "odigos.io/instrument-"]);
-        until("the templates are as they were", || async { templates(installed, "market").await == before }).await;
-        SERVICES.iter().for_each(|(name, _)| installed.rolled_out("market", name));
+        cluster.kubectl(&["annotate", "namespace", namespace, "odigos.io/instrument-"]);
+        until("the templates are as they were", || async { templates(installed, namespace).await == before }).await;
+        SERVICES.iter().for_each(|(name, _)| installed.rolled_out(namespace, name));
     });
 }
 
@@ -83,8 +83,7 @@ fn through_three(spans: &[Span]) -> Option<[String; 3]> {
 
 #[test]
 fn a_source_names_the_service_and_containers_that_share_a_pod_are_told_apart() {
-    test(async |installed| {
-        let namespace = "spans-names";
+    test("spans-names", async |installed, namespace| {
         installed.cluster.namespace(namespace, None).await;
         let listen = "require('http').createServer((q, a) => a.end()).listen(9000); \
                       setInterval(() => require('http').get('http://127.0.0.1:9000/'), 500)";
@@ -110,8 +109,7 @@ fn a_source_names_the_service_and_containers_that_share_a_pod_are_told_apart() {
 
 #[test]
 fn each_kind_of_workload_is_named_in_its_telemetry() {
-    test(async |installed| {
-        let namespace = "spans-kinds";
+    test("spans-kinds", async |installed, namespace| {
         installed.cluster.namespace(namespace, None).await;
         for kind in [WorkloadKind::StatefulSet, WorkloadKind::DaemonSet] {
             let name = kind.as_str().to_lowercase();

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::{OPERATOR, Operator, OperatorOptions, SYSTEM};
 
 /// How long a test waits for what it expects. Generous: machines are slow at times.
-pub const DEADLINE: Duration = Duration::from_secs(60);
+pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// Whether the collectors are ready.
 #[derive(Clone, Copy, PartialEq, Eq)]
