@@ -1,5 +1,6 @@
 //! Reads what `cargo test` prints and sums it up.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use console::style;
@@ -11,6 +12,8 @@ struct Suite {
     passed: usize,
     failed: usize,
     ignored: usize,
+    /// The tests that said that they were skipped, each with its reason. The test harness takes them for passed.
+    skipped: BTreeMap<String, String>,
     /// As printed, such as `1.25s`; empty where the program ended without a result.
     time: String,
 }
@@ -33,9 +36,15 @@ impl Summary {
         let Some(suite) = self.suites.last_mut() else {
             return;
         };
+        // Where tests run one by one, it stands behind the name of the test.
+        if let Some((name, reason)) = line.split_once("skipped: ").and_then(|(_, rest)| rest.split_once(": ")) {
+            suite.skipped.insert(name.to_owned(), reason.to_owned());
+            return;
+        }
         if let Some(result) = line.strip_prefix("test result: ") {
             let count = |what: &str| count(result, what);
             (suite.passed, suite.failed, suite.ignored) = (count("passed"), count("failed"), count("ignored"));
+            suite.passed = suite.passed.saturating_sub(suite.skipped.len());
             suite.time = result.rsplit(' ').next().unwrap_or_default().to_owned();
         } else if let Some(name) = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED")) {
             self.failed.push(format!("{}: {name}", suite.name));
@@ -44,7 +53,9 @@ impl Summary {
 
     /// A line for each program that had tests to run.
     pub fn table(&self) -> String {
-        let shown = |suite: &&Suite| suite.time.is_empty() || suite.passed + suite.failed + suite.ignored > 0;
+        let shown = |suite: &&Suite| {
+            suite.time.is_empty() || suite.passed + suite.failed + suite.ignored + suite.skipped.len() > 0
+        };
         let width = self.suites.iter().filter(shown).map(|suite| suite.name.len()).max().unwrap_or_default();
         let mut table = String::new();
         for suite in self.suites.iter().filter(shown) {
@@ -55,6 +66,9 @@ impl Summary {
             };
             let passed = format!("{} passed", suite.passed);
             let _ = writeln!(table, "  {:<width$}  {passed:>12}  {:>9}  {failed}", suite.name, suite.time);
+            for (name, reason) in &suite.skipped {
+                let _ = writeln!(table, "    {} {name}: {reason}", style("skipped").yellow());
+            }
         }
         table
     }
@@ -63,7 +77,11 @@ impl Summary {
     pub fn total(&self) -> String {
         let sum = |count: fn(&Suite) -> usize| self.suites.iter().map(count).sum::<usize>();
         let mut words = vec![format!("{} passed", sum(|suite| suite.passed))];
-        let further = [(sum(|suite| suite.failed), "failed"), (sum(|suite| suite.ignored), "ignored")];
+        let further = [
+            (sum(|suite| suite.failed), "failed"),
+            (sum(|suite| suite.ignored), "ignored"),
+            (sum(|suite| suite.skipped.len()), "skipped"),
+        ];
         words
             .extend(further.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| format!("{count} {what}")));
         words.join(", ")
@@ -112,7 +130,9 @@ test names::tests::a_name ... ok
 test result: ok. 4 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.02s
      Running tests/plane.rs (target/debug/deps/plane-4567)
 test it_starts ... FAILED
-test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 61.20s
+skipped: it_needs_a_node: it takes root
+test it_needs_a_node ... ok
+test result: FAILED. 2 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; finished in 61.20s
      Running tests/crash.rs (target/debug/deps/crash-4567)
    Doc-tests epiphyte_api
 test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s
@@ -126,7 +146,7 @@ test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
 
     #[test]
     fn the_sum_counts_every_program() {
-        assert_eq!(summary().total(), "5 passed, 1 failed, 1 ignored");
+        assert_eq!(summary().total(), "5 passed, 1 failed, 1 ignored, 1 skipped");
     }
 
     #[test]

@@ -24,9 +24,11 @@ mod node;
 pub mod otlp;
 mod ports;
 pub mod programs;
+mod skip;
 mod supervisor;
 
 pub use audit::{AuditLog, Entry, Mark, ObjectRef, ResponseStatus, User};
 pub use control_plane::{ADMIN, Builder, Component, ControlPlane, Guest, no_node};
 pub use error::{Error, Result};
 pub use node::FakeNode;
+pub use skip::skipped;

@@ -1,11 +1,11 @@
 //! A node that runs pods, and that leaves nothing behind.
-#![expect(clippy::expect_used, clippy::print_stderr, reason = "a test fails by panicking, and says why it was skipped")]
+#![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use epiphyte_testbed::{Component, ControlPlane, debian, image, no_node};
+use epiphyte_testbed::{Component, ControlPlane, debian, image, no_node, skipped};
 
 const IMAGE: &str = "docker.io/epiphyte/busybox:testbed";
 
@@ -42,8 +42,7 @@ spec:
 /// A cluster with a node, or nothing where there can be none.
 async fn cluster() -> Option<ControlPlane> {
     if let Some(why) = no_node().expect("try") {
-        let name = std::thread::current().name().unwrap_or_default().to_owned();
-        eprintln!("skipped: {name}: {why}");
+        skipped(&why);
         return None;
     }
     Some(ControlPlane::builder().with_node("node-a").start().await.expect("start"))

@@ -19,7 +19,8 @@ const IDENTITY: &str = "service.name=till\nk8s.namespace.name=shop\nk8s.pod.name
 
 /// Says that a part of a test is left out, past the capture of tests that pass.
 pub fn skip(what: &str, reason: &str) {
-    writeln!(std::io::stderr(), "SKIPPED: {what}: {reason}").expect("say so");
+    let name = std::thread::current().name().unwrap_or_default().to_owned();
+    writeln!(std::io::stderr(), "skipped: {name}: {what}: {reason}").expect("say so");
 }
 
 /// Whether all of these programs are there to be started.

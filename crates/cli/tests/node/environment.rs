@@ -1,9 +1,11 @@
 //! What users set themselves: it survives, however it comes to a container, and restarts change nothing.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::installed::{Installed, test};
-use crate::support::until;
+use crate::support::eventually_within;
 use crate::workloads::{container, deployment, with_command, with_env};
 
 const PYTHON_WAITS: [&str; 3] = ["python3", "-c", "import time; time.sleep(10 ** 6)"];
@@ -103,10 +105,10 @@ time.sleep(10 ** 6)
         installed.apply(namespace, &[workload]);
         installed.mark(namespace, &["restarting"]).await;
         let pod = installed.pod(namespace, "restarting").await;
-        until("ten restarts", || async {
+        eventually_within(Duration::from_secs(300), "ten restarts", || async {
             let pod = installed.cluster.get("v1", "pods", namespace, &pod).await.expect("the pod");
             let status = &pod["status"]["containerStatuses"][0];
-            status["restartCount"] == 10 && status["state"].get("running").is_some()
+            (status["restartCount"] == 10 && status["state"].get("running").is_some()).then_some(())
         })
         .await;
         let read = "print(open('/notes/starts').read(), end='')";

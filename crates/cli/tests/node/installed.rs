@@ -5,7 +5,7 @@ use std::sync::{LazyLock, RwLock};
 use std::time::Duration;
 
 use epiphyte_testbed::otlp::{Receiver, Span};
-use epiphyte_testbed::{ControlPlane, image, no_node};
+use epiphyte_testbed::{ControlPlane, image, no_node, skipped};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -54,12 +54,7 @@ fn run(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
             // What still ran would be in the way of others.
             installed.cluster.kubectl(&["delete", "namespace", namespace, "--wait=false"]);
         }
-        Err(why) => {
-            let name = std::thread::current().name().unwrap_or_default().to_owned();
-            // Past the capture of tests that pass.
-            use std::io::Write as _;
-            writeln!(std::io::stderr(), "skipped: {name}: {why}").expect("say so");
-        }
+        Err(why) => skipped(why),
     }
 }
 

@@ -90,8 +90,7 @@ fn an_agent_killed_while_it_copies_leaves_no_half_of_a_folder() {
 fn a_full_disk_withdraws_the_devices_and_more_room_brings_them_back() {
     let mounts = Command::new("unshare").args(["--mount", "true"]).stderr(Stdio::null()).status();
     if !mounts.is_ok_and(|status| status.success()) {
-        eprintln!("skipped: no mount namespace can be had here, so no disk can be filled");
-        return;
+        return epiphyte_testbed::skipped("no mount namespace can be had here, so no disk can be filled");
     }
     SHARED.run(async |cluster| {
         let node = Node::new(cluster, "full").await;

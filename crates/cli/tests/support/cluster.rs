@@ -322,13 +322,22 @@ pub async fn until<F: Future<Output = bool>>(what: &str, mut condition: impl FnM
 }
 
 /// Waits until there is something.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut look: impl FnMut() -> F) -> T {
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, look: impl FnMut() -> F) -> T {
+    eventually_within(DEADLINE, what, look).await
+}
+
+/// The same for what takes longer by its nature.
+pub async fn eventually_within<T, F: Future<Output = Option<T>>>(
+    deadline: Duration,
+    what: &str,
+    mut look: impl FnMut() -> F,
+) -> T {
     let start = Instant::now();
     loop {
         if let Some(found) = look().await {
             return found;
         }
-        assert!(start.elapsed() < DEADLINE, "waited in vain: {what}");
+        assert!(start.elapsed() < deadline, "waited in vain: {what}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }

@@ -17,7 +17,7 @@ mod operator;
 mod shared;
 
 pub use admin::{Admin, free_address};
-pub use cluster::{Cluster, DEADLINE, Object, Ready, eventually, until};
+pub use cluster::{Cluster, DEADLINE, Object, Ready, eventually, eventually_within, until};
 pub use manifests::*;
 pub use operator::{OPERATOR, Operator, OperatorOptions};
 pub use shared::Shared;

@@ -32,7 +32,8 @@ pub fn library() -> &'static Path {
 
 /// Says that a part of a test is left out. Nothing is left out silently, so this goes past the capture of tests that pass.
 pub fn skip(what: &str, reason: &str) {
-    writeln!(std::io::stderr(), "SKIPPED: {what}: {reason}").expect("say so");
+    let name = std::thread::current().name().unwrap_or_default().to_owned();
+    writeln!(std::io::stderr(), "skipped: {name}: {what}: {reason}").expect("say so");
 }
 
 /// Whether a program is there to be started.

@@ -23,7 +23,7 @@ pub(super) const OTLP_SOCKET: &str = "otlp.sock";
 /// Its archive in the control plane's folder.
 pub(super) const PAUSE_ARCHIVE: &str = "pause.tar";
 
-/// The components of a node, in the order of their start.
+/// The components of a node.
 pub(super) const COMPONENTS: [Component; 4] =
     [Component::Containerd, Component::Dns, Component::KubeProxy, Component::Kubelet];
 

@@ -70,15 +70,28 @@ impl ControlPlane {
 
     /// Starts everything that a node has, and loads what every pod needs.
     pub(super) async fn start_node(&self) -> Result<()> {
-        for component in node::COMPONENTS {
+        for component in [Component::Containerd, Component::Dns, Component::KubeProxy] {
             self.spawn(component).await?;
         }
         self.ready(Component::Containerd).await?;
         self.load_image(&self.folder().join(node::PAUSE_ARCHIVE)).await?;
-        for component in node::COMPONENTS {
-            self.ready(component).await?;
+        self.start_kubelet().await?;
+        self.ready(Component::Dns).await?;
+        self.ready(Component::KubeProxy).await
+    }
+
+    /// Starts the kubelet, again where it ends at once, as whoever runs it on a machine does: the container runtime listens
+    /// before it has an answer, which the kubelet ends over.
+    pub(super) async fn start_kubelet(&self) -> Result<()> {
+        let deadline = Instant::now() + self.deadline;
+        loop {
+            match self.start_component(Component::Kubelet).await {
+                Err(_) if self.pid(Component::Kubelet).is_none() && Instant::now() < deadline => {
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+                started => return started,
+            }
         }
-        Ok(())
     }
 
     /// Waits until a component answers plain HTTP with 200.

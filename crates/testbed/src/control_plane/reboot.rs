@@ -22,6 +22,6 @@ impl ControlPlane {
         end.args(["-c", END_PODS]);
         self.run("reboot", &end).await?.ended().await?;
         self.start_component(Component::Containerd).await?;
-        self.start_component(Component::Kubelet).await
+        self.start_kubelet().await
     }
 }
