@@ -1,24 +1,28 @@
 //! `epiphyte-bench`: measures what the design's budgets are about, and prints one table.
 //!
-//! Fails if a budget is missed. The operator that is measured is the `epiphyte` program built beside this one, as a
-//! process of its own; `cargo xtask bench` builds both.
+//! Fails if a budget is missed. What is measured is the `epiphyte` program, as processes of its own, and the preload library,
+//! both as they are shipped; `cargo xtask bench` builds them and says where they are.
 
+mod admin;
 mod admission;
 mod cluster;
+mod deployable;
 mod engine;
 mod load;
 mod manifests;
 mod operator;
 mod process;
 mod report;
+mod samples;
 mod scale;
 mod switch_on;
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 
 use crate::report::{Report, Row};
 
@@ -33,9 +37,19 @@ struct Arguments {
     /// Runs this part alone; may be given several times.
     #[arg(long, value_enum, value_name = "PART")]
     only: Vec<Part>,
+    #[command(flatten)]
+    measured: Measured,
     /// Format of the output.
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
+}
+
+/// What is measured, as `cargo xtask bench` has built it.
+#[derive(Args)]
+struct Measured {
+    /// The `epiphyte` program.
+    #[arg(long, value_name = "FILE", hide = true)]
+    program: PathBuf,
 }
 
 /// A part of the benchmarks.
@@ -76,7 +90,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let mut rows = Vec::new();
     for part in Part::value_variants() {
         if arguments.only.is_empty() || arguments.only.contains(part) {
-            rows.extend(runtime.block_on(part.run())?);
+            rows.extend(runtime.block_on(part.run(&arguments.measured))?);
         }
     }
     let report = Report(rows);
@@ -89,12 +103,12 @@ fn run(arguments: &Arguments) -> Result<bool> {
 }
 
 impl Part {
-    async fn run(self) -> Result<Vec<Row>> {
+    async fn run(self, Measured { program }: &Measured) -> Result<Vec<Row>> {
         match self {
             Self::Engine => engine::measure(),
-            Self::Admission => admission::measure().await,
-            Self::Scale => scale::measure().await,
-            Self::SwitchOn => switch_on::measure().await,
+            Self::Admission => admission::measure(program).await,
+            Self::Scale => scale::measure(program).await,
+            Self::SwitchOn => switch_on::measure(program).await,
         }
     }
 }
