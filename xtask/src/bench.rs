@@ -16,10 +16,11 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
     let shipped = program::build_static(&mut step, "epiphyte");
     step.end(if shipped.is_ok() { Outcome::Ok } else { Outcome::Failed }, "");
     let shipped = shipped?;
+    let library = program::build(&["epiphyte-injector"], Profile::Injector)?.join("libepiphyte_injector.so");
     let programs = program::build(&["epiphyte-bench"], Profile::Release)?;
     headline("Measuring");
     let mut bench = Command::new(programs.join("epiphyte-bench"));
-    bench.arg("--program").arg(shipped.join("epiphyte"));
+    bench.arg("--program").arg(shipped.join("epiphyte")).arg("--library").arg(library);
     let status = bench.args(arguments).current_dir(root()).status().context("cannot run the benchmarks")?;
     ensure!(status.success(), "the benchmarks failed with {status}");
     Ok(())

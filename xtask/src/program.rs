@@ -15,6 +15,8 @@ pub enum Profile {
     Quick,
     /// As they are shipped.
     Release,
+    /// As the preload library is shipped.
+    Injector,
 }
 
 /// Builds the programs of some crates and returns the folder that they are in.
@@ -22,6 +24,7 @@ pub fn build(crates: &[&str], profile: Profile) -> Result<PathBuf> {
     let profile = match profile {
         Profile::Quick => "quick",
         Profile::Release => "release",
+        Profile::Injector => "injector",
     };
     let mut step = Step::start(crates.join(", "));
     let mut build = cargo();

@@ -8,11 +8,13 @@ mod admission;
 mod cluster;
 mod deployable;
 mod engine;
+mod injector;
 mod load;
 mod manifests;
 mod operator;
 mod process;
 mod report;
+mod runtimes;
 mod samples;
 mod scale;
 mod switch_on;
@@ -50,6 +52,9 @@ struct Measured {
     /// The `epiphyte` program.
     #[arg(long, value_name = "FILE", hide = true)]
     program: PathBuf,
+    /// The preload library.
+    #[arg(long, value_name = "FILE", hide = true)]
+    library: PathBuf,
 }
 
 /// A part of the benchmarks.
@@ -64,6 +69,8 @@ enum Part {
     Scale,
     /// 500 workloads switched on at once.
     SwitchOn,
+    /// The preload library.
+    Injector,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -103,12 +110,13 @@ fn run(arguments: &Arguments) -> Result<bool> {
 }
 
 impl Part {
-    async fn run(self, Measured { program }: &Measured) -> Result<Vec<Row>> {
+    async fn run(self, Measured { program, library }: &Measured) -> Result<Vec<Row>> {
         match self {
             Self::Engine => engine::measure(),
             Self::Admission => admission::measure(program).await,
             Self::Scale => scale::measure(program).await,
             Self::SwitchOn => switch_on::measure(program).await,
+            Self::Injector => injector::measure(library),
         }
     }
 }
