@@ -17,6 +17,7 @@ mod report;
 mod runtimes;
 mod samples;
 mod scale;
+mod scan;
 mod switch_on;
 
 use std::io::Write as _;
@@ -69,6 +70,8 @@ enum Part {
     Scale,
     /// 500 workloads switched on at once.
     SwitchOn,
+    /// The node agent beside 110 pods.
+    Scan,
     /// The preload library.
     Injector,
 }
@@ -116,6 +119,7 @@ impl Part {
             Self::Admission => admission::measure(program).await,
             Self::Scale => scale::measure(program).await,
             Self::SwitchOn => switch_on::measure(program).await,
+            Self::Scan => scan::measure(program).await,
             Self::Injector => injector::measure(library),
         }
     }
