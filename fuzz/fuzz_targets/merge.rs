@@ -1,7 +1,7 @@
 //! Fuzzes what the injector makes of an environment: a child that inherits it has nothing to change.
 #![no_main]
 
-use epiphyte_injector_core::{Changes, Facts, Host, Identity, Runtime, Variable, Variables, merge};
+use epiphyte_injector_core::{Changes, Facts, Host, Identity, Runtime, Variable, Variables, merge, root_of};
 use libfuzzer_sys::fuzz_target;
 
 /// Separates the parts of the input: a byte that no text in UTF-8 has.
@@ -13,6 +13,9 @@ fuzz_target!(|data: &[u8]| {
     let (program, root, environment, identity, host, hosts, namespace) =
         (part(), part(), part(), part(), part(), part(), part());
     let Some(runtime) = Runtime::of(program) else { return };
+    // A root that would have to be quoted is never taken.
+    let library = [root, b"/injector/injector.so"].concat();
+    let Some(root) = root_of(&library) else { return };
     let environment: Vec<Vec<u8>> = environment.split(|byte| *byte == 0).map(<[u8]>::to_vec).collect();
     let variables = Variables::gather(environment.iter().map(Vec::as_slice));
     let facts = Facts {

@@ -15,6 +15,8 @@ pub enum Profile {
     Quick,
     /// As they are shipped.
     Release,
+    /// As the preload library is shipped.
+    Injector,
 }
 
 impl Profile {
@@ -23,6 +25,7 @@ impl Profile {
         match self {
             Self::Quick => "quick",
             Self::Release => "release",
+            Self::Injector => "injector",
         }
     }
 }

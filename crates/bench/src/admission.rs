@@ -1,5 +1,6 @@
 //! The webhook over HTTPS: how fast it answers and what an answer costs.
 
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::Result;
@@ -66,8 +67,8 @@ const CASES: [Case; 3] = [
 ];
 
 /// Measures.
-pub(crate) async fn measure() -> Result<Vec<Row>> {
-    let cluster = Cluster::start().await?;
+pub(crate) async fn measure(program: &Path) -> Result<Vec<Row>> {
+    let cluster = Cluster::start(program).await?;
     for namespace in [ON, OFF] {
         cluster.namespace(namespace).await?;
     }

@@ -1,5 +1,6 @@
 //! A control plane with our CustomResourceDefinitions, and how the benchmarks write to it.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -27,16 +28,18 @@ const OFF: [&str; 3] = ["-deployment-controller", "-garbage-collector-controller
 /// A control plane with our definitions and the system namespace.
 pub(crate) struct Cluster {
     pub(crate) plane: ControlPlane,
+    /// The `epiphyte` program that is measured beside it.
+    pub(crate) program: PathBuf,
     client: Client,
 }
 
 impl Cluster {
     /// Starts one in which Deployments are but objects, so that no controller's work is measured.
-    pub(crate) async fn start() -> Result<Self> {
+    pub(crate) async fn start(program: &Path) -> Result<Self> {
         crate::say("starting a control plane");
         let plane = OFF.into_iter().fold(Builder::default(), Builder::controller).start().await?;
         let client = plane.client();
-        let cluster = Self { plane, client };
+        let cluster = Self { plane, program: program.to_owned(), client };
         for crd in epiphyte_api::custom_resource_definitions() {
             cluster.create("/apis/apiextensions.k8s.io/v1/customresourcedefinitions", &json!(crd)).await?;
         }

@@ -11,11 +11,11 @@ use epiphyte_plan::{Manifest, Verdict, Workload};
 use epiphyte_surgery::{Operation, Rendering};
 use jiff::Timestamp;
 use parking_lot::RwLock;
-use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 
 use crate::manifests::{self, Shape, deployment, review, stored};
 use crate::report::{Figure, KIB, Row};
+use crate::samples::{cpu, middle};
 
 const PART: &str = "plan+surgery";
 
@@ -116,22 +116,6 @@ fn median(mut call: impl FnMut()) -> f64 {
     }
     let samples = (0..BATCHES).map(|_| cpu(|| (0..calls).for_each(|_| call())) / f64::from(calls));
     middle(samples.collect()).unwrap_or(f64::NAN)
-}
-
-/// CPU time that this thread takes for something, in seconds.
-fn cpu(work: impl FnOnce()) -> f64 {
-    let now = || {
-        let time = clock_gettime(ClockId::ThreadCPUTime);
-        time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-    };
-    let start = now();
-    work();
-    now() - start
-}
-
-fn middle(mut samples: Vec<f64>) -> Option<f64> {
-    samples.sort_by(f64::total_cmp);
-    samples.get(samples.len() / 2).copied()
 }
 
 fn bytes(count: usize) -> Figure {

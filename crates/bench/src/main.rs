@@ -1,24 +1,31 @@
 //! `epiphyte-bench`: measures what the design's budgets are about, and prints one table.
 //!
-//! Fails if a budget is missed. The operator that is measured is the `epiphyte` program built beside this one, as a
-//! process of its own; `cargo xtask bench` builds both.
+//! Fails if a budget is missed. What is measured is the `epiphyte` program, as processes of its own, and the preload library,
+//! both as they are shipped; `cargo xtask bench` builds them and says where they are.
 
+mod admin;
 mod admission;
 mod cluster;
+mod deployable;
 mod engine;
+mod injector;
 mod load;
 mod manifests;
 mod operator;
 mod process;
 mod report;
+mod runtimes;
+mod samples;
 mod scale;
+mod scan;
 mod switch_on;
 
 use std::io::Write as _;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
-use clap::{Parser, ValueEnum};
+use clap::{Args, Parser, ValueEnum};
 
 use crate::report::{Report, Row};
 
@@ -33,9 +40,22 @@ struct Arguments {
     /// Runs this part alone; may be given several times.
     #[arg(long, value_enum, value_name = "PART")]
     only: Vec<Part>,
+    #[command(flatten)]
+    measured: Measured,
     /// Format of the output.
     #[arg(short, long, value_enum, default_value_t = Output::Text)]
     output: Output,
+}
+
+/// What is measured, as `cargo xtask bench` has built it.
+#[derive(Args)]
+struct Measured {
+    /// The `epiphyte` program.
+    #[arg(long, value_name = "FILE", hide = true)]
+    program: PathBuf,
+    /// The preload library.
+    #[arg(long, value_name = "FILE", hide = true)]
+    library: PathBuf,
 }
 
 /// A part of the benchmarks.
@@ -50,6 +70,10 @@ enum Part {
     Scale,
     /// 500 workloads switched on at once.
     SwitchOn,
+    /// The node agent beside 110 pods.
+    Scan,
+    /// The preload library.
+    Injector,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -76,7 +100,7 @@ fn run(arguments: &Arguments) -> Result<bool> {
     let mut rows = Vec::new();
     for part in Part::value_variants() {
         if arguments.only.is_empty() || arguments.only.contains(part) {
-            rows.extend(runtime.block_on(part.run())?);
+            rows.extend(runtime.block_on(part.run(&arguments.measured))?);
         }
     }
     let report = Report(rows);
@@ -89,12 +113,14 @@ fn run(arguments: &Arguments) -> Result<bool> {
 }
 
 impl Part {
-    async fn run(self) -> Result<Vec<Row>> {
+    async fn run(self, Measured { program, library }: &Measured) -> Result<Vec<Row>> {
         match self {
             Self::Engine => engine::measure(),
-            Self::Admission => admission::measure().await,
-            Self::Scale => scale::measure().await,
-            Self::SwitchOn => switch_on::measure().await,
+            Self::Admission => admission::measure(program).await,
+            Self::Scale => scale::measure(program).await,
+            Self::SwitchOn => switch_on::measure(program).await,
+            Self::Scan => scan::measure(program).await,
+            Self::Injector => injector::measure(library),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! A cluster with many workloads: what the first list costs.
 
+use std::path::Path;
 use std::time::Instant;
 
 use anyhow::Result;
@@ -17,8 +18,8 @@ const NAMESPACES: usize = 50;
 const DEPLOYMENTS: usize = 5_000;
 
 /// Measures.
-pub(crate) async fn measure() -> Result<Vec<Row>> {
-    let cluster = Cluster::start().await?;
+pub(crate) async fn measure(program: &Path) -> Result<Vec<Row>> {
+    let cluster = Cluster::start(program).await?;
     for number in 0..NAMESPACES {
         cluster.namespace(&namespace(number)).await?;
     }

@@ -1,6 +1,7 @@
 //! Many workloads that are switched on at once.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -38,8 +39,8 @@ enum LastFact {
 }
 
 /// Measures.
-pub(crate) async fn measure() -> Result<Vec<Row>> {
-    let cluster = Cluster::start().await?;
+pub(crate) async fn measure(program: &Path) -> Result<Vec<Row>> {
+    let cluster = Cluster::start(program).await?;
     let node =
         Device::ALL.into_iter().fold(FakeNode::new("node-1"), |node, device| node.offers(device.resource(), "100"));
     cluster.plane.create_node(&node).await?;

@@ -6,8 +6,8 @@ use memchr::memmem;
 
 use crate::read::ReadAt;
 
-/// How much is read at a time.
-const PIECE: usize = 256 * 1024;
+/// How much is read at a time: what more would save in system calls, the node agent would take in memory for good.
+const PIECE: usize = 64 * 1024;
 
 /// How much of one piece is read again with the next, so that nothing is missed in between.
 const OVERLAP: usize = 256;

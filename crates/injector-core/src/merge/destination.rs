@@ -3,6 +3,10 @@
 use super::Editor;
 use crate::variables::{Variable, Variables};
 
+/// The paths that a signal is sent to below a base.
+const TRACES: &[u8] = b"/v1/traces";
+const LOGS: &[u8] = b"/v1/logs";
+
 pub(super) fn direct(editor: &mut Editor<'_, '_>) -> Option<()> {
     let variables = editor.variables;
     if variables.is(Variable::EnableTraces, "false") {
@@ -31,7 +35,7 @@ pub(super) fn direct(editor: &mut Editor<'_, '_>) -> Option<()> {
         }
     }
     if let Some(logs) = ours.logs_base {
-        editor.supply(Variable::OtlpLogsEndpoint, &[logs, b"/v1/logs"])?;
+        editor.supply(Variable::OtlpLogsEndpoint, &[logs, LOGS])?;
     }
     Some(())
 }
@@ -48,14 +52,14 @@ struct Ours<'f> {
 impl<'f> Ours<'f> {
     fn of(variables: &Variables<'f>) -> Self {
         let token = variables.get(Variable::Token).map(<[u8]>::trim_ascii).filter(|token| !token.is_empty());
-        let lumigo = variables.get(Variable::Endpoint);
-        let default = variables.get(Variable::DefaultEndpoint);
-        let (endpoint, logs) = match token {
+        let given = |variable, path| variables.get(variable).and_then(|url| without_path(url, path));
+        let lumigo = given(Variable::Endpoint, TRACES);
+        let default = given(Variable::DefaultEndpoint, TRACES);
+        let (base, logs) = match token {
             None if default.is_some() => (default, None),
-            _ => (lumigo.or(default), variables.get(Variable::LogsEndpoint)),
+            _ => (lumigo.or(default), given(Variable::LogsEndpoint, LOGS)),
         };
-        let base = endpoint.map(|url| without_path(url, b"/v1/traces"));
-        let logs_base = logs.map(|url| without_path(url, b"/v1/logs")).filter(|logs| Some(*logs) != base);
+        let logs_base = logs.filter(|logs| Some(*logs) != base);
         Self { base, logs_base, token }
     }
 
@@ -76,9 +80,10 @@ impl<'f> Ours<'f> {
     }
 }
 
-/// A URL without the path of its signal.
-fn without_path<'u>(url: &'u [u8], path: &[u8]) -> &'u [u8] {
+/// A URL without the path of its signal; `None` where nothing else is there.
+fn without_path<'u>(url: &'u [u8], path: &[u8]) -> Option<&'u [u8]> {
     let url = url.strip_suffix(b"/").unwrap_or(url);
     let url = url.strip_suffix(path).unwrap_or(url);
-    url.strip_suffix(b"/").unwrap_or(url)
+    let url = url.strip_suffix(b"/").unwrap_or(url);
+    (!url.is_empty()).then_some(url)
 }

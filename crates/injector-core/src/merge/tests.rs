@@ -168,6 +168,16 @@ fn without_a_token_telemetry_goes_to_the_default_endpoint() {
 }
 
 #[test]
+fn an_endpoint_that_is_but_a_path_counts_as_none() {
+    let no_endpoint = || process(Runtime::Node).with("LUMIGO_TRACER_TOKEN=t_1").with("LUMIGO_ENDPOINT=/v1/traces/");
+    no_endpoint().start().lacks("OTEL_EXPORTER_OTLP_ENDPOINT").lacks("OTEL_EXPORTER_OTLP_HEADERS");
+    no_endpoint()
+        .with("EPIPHYTE_ENDPOINT=http://10.0.0.1:4318")
+        .start()
+        .sees("OTEL_EXPORTER_OTLP_ENDPOINT", "http://10.0.0.1:4318");
+}
+
+#[test]
 fn logs_with_a_place_of_their_own_are_sent_there() {
     process(Runtime::Python)
         .with("LUMIGO_ENDPOINT=http://traces:4318/v1/traces")

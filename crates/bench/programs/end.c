@@ -1,0 +1,9 @@
+/* Preloaded, ends a program where its own code would begin. */
+__attribute__((constructor)) static void end(void) {
+#if defined(__x86_64__)
+    __asm__ volatile("syscall" : : "a"(231), "D"(0));
+#elif defined(__aarch64__)
+    register long number __asm__("x8") = 94, code __asm__("x0") = 0;
+    __asm__ volatile("svc 0" : : "r"(number), "r"(code));
+#endif
+}
