@@ -58,7 +58,7 @@ enum Task {
     /// Assembles the folder of agents and prints its path.
     ///
     /// Fetches and builds the agents for Java, Python, Node.js and Go and the preload library, slims them, and keeps them in the
-    /// user's cache folder. Needs Maven, Python with pip, npm and Go.
+    /// user's cache folder. Needs Java, Python with pip, npm and Go.
     Agents,
     /// Shows the operator at work on a control plane of its own, and checks what it shows.
     ///

@@ -102,7 +102,7 @@ impl Debian {
     }
 }
 
-/// A folder of the cache with packages unpacked, for use on this machine; unpacks them first where it is not there.
+/// A folder of the cache with packages unpacked, for use on this machine from where they are; unpacks them first where it is not there.
 ///
 /// # Errors
 /// As [`Debian::open`] and [`Debian::unpack`].
@@ -110,10 +110,51 @@ pub fn tool(name: &str, packages: &[&str], at: &mut dyn FnMut(&str)) -> Result<P
     let mut key = Key::default();
     packages.iter().for_each(|package| key.add(package.as_bytes()));
     let cache = cache::folder()?.join("debian");
-    cache::once(&cache, name, &key.finish(), |folder| Debian::open()?.unpack(packages, folder, at))
+    cache::once(&cache, name, &key.finish(), |folder| {
+        Debian::open()?.unpack(packages, folder, at)?;
+        keep_links(folder, folder)
+    })
+}
+
+/// Turns links that lead from the root of the system into such that lead to the same place in here, where there is one.
+fn keep_links(root: &Path, folder: &Path) -> Result<()> {
+    for entry in fs::read_dir(folder).map_err(Error::file("read", folder))? {
+        let path = entry.map_err(Error::file("read", folder))?.path();
+        let Ok(target) = fs::read_link(&path) else {
+            if path.is_dir() {
+                keep_links(root, &path)?;
+            }
+            continue;
+        };
+        let Some(inside) = target.strip_prefix("/").ok().filter(|inside| root.join(inside).exists()) else { continue };
+        let up = folder.strip_prefix(root).unwrap_or(folder).components().map(|_| "..");
+        let target = up.collect::<PathBuf>().join(inside);
+        fs::remove_file(&path).and_then(|()| symlink(target, &path)).map_err(Error::file("link", &path))?;
+    }
+    Ok(())
 }
 
 /// Where the libraries of an unpacked root are: a folder named for the architecture.
 pub fn libraries(root: &Path) -> PathBuf {
     root.join("usr/lib").join(format!("{}-linux-gnu", std::env::consts::ARCH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_from_the_root_lead_to_the_same_place_inside_and_others_are_left() {
+        let root = tempfile::tempdir().unwrap();
+        let (etc, bin) = (root.path().join("etc/tool"), root.path().join("usr/share/tool/bin"));
+        fs::create_dir_all(&etc).unwrap();
+        fs::create_dir_all(&bin).unwrap();
+        fs::write(etc.join("tool.conf"), "here").unwrap();
+        symlink("/etc/tool/tool.conf", bin.join("tool.conf")).unwrap();
+        symlink("/nowhere/at/all", bin.join("absent")).unwrap();
+        keep_links(root.path(), root.path()).unwrap();
+        assert_eq!(fs::read_to_string(bin.join("tool.conf")).unwrap(), "here");
+        assert_eq!(fs::read_link(bin.join("tool.conf")).unwrap(), Path::new("../../../../etc/tool/tool.conf"));
+        assert_eq!(fs::read_link(bin.join("absent")).unwrap(), Path::new("/nowhere/at/all"));
+    }
 }

@@ -3,6 +3,7 @@
 mod clang;
 mod files;
 mod go;
+mod maven;
 mod parts;
 
 use std::fs;

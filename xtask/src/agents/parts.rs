@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use epiphyte_api::names;
 use sha2::{Digest as _, Sha256};
 
-use super::{files, go};
+use super::{files, go, maven};
 use crate::command;
 use crate::repository::{self, cargo, root};
 use crate::step::Step;
@@ -32,7 +32,7 @@ pub struct Part {
 const THIS: &str = concat!(include_str!("parts.rs"), include_str!("files.rs"));
 
 /// What has to be on the `PATH` besides Rust.
-const TOOLS: [&str; 5] = ["mvn", "python3", "node", "npm", "go"];
+const TOOLS: [&str; 5] = ["java", "python3", "node", "npm", "go"];
 
 /// The first program that is needed and not on the `PATH`.
 pub fn missing_tool() -> Option<&'static str> {
@@ -92,10 +92,10 @@ fn injector(step: &mut Step, _: &Path, folder: &Path) -> Result<()> {
 
 fn java(step: &mut Step, work: &Path, folder: &Path) -> Result<()> {
     let source = root().join("agents/java");
-    let mut maven = Command::new("mvn");
+    let mut maven = Command::new(maven::program(step)?);
     maven.args(["--batch-mode", "--no-transfer-progress", "--quiet", "--file"]).arg(source.join("pom.xml"));
     maven.arg("dependency:copy-dependencies").arg(format!("-DoutputDirectory={}", work.display()));
-    command::run(step, maven).context("Maven is needed (Debian: maven)")?;
+    command::run(step, maven).context("the agent cannot be fetched")?;
     let agent = work.join("opentelemetry-javaagent.jar");
     let bytes = fs::read(&agent).context("cannot read the agent")?;
     let digest: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();

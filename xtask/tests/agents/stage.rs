@@ -38,7 +38,7 @@ pub fn has(programs: &[&str]) -> bool {
 pub fn agents() -> Option<&'static Path> {
     static FOLDER: OnceLock<Option<PathBuf>> = OnceLock::new();
     let build = || {
-        if !has(&["mvn", "python3", "node", "npm", "go"]) {
+        if !has(&["java", "python3", "node", "npm", "go"]) {
             return None;
         }
         let output = Command::new(env!("CARGO_BIN_EXE_xtask")).arg("agents").output().expect("start xtask");
