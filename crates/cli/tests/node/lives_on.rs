@@ -182,6 +182,9 @@ fn a_node_without_an_agent_is_a_reason_and_no_pod_waits_because_of_us() {
             .await;
         installed.rolled_out(namespace, "somewhere");
         cluster.kubectl(&["delete", "node", "node-b"]);
+        // Nobody ends there what was never started.
+        let there = ["delete", "pods", "--all-namespaces", "--field-selector=spec.nodeName=node-b", "--force"];
+        cluster.kubectl(&there);
         cluster
             .until_devices(WorkloadKind::DaemonSet, namespace, "everywhere", &[("app", crate::support::PYTHON)])
             .await;
