@@ -159,6 +159,12 @@ test result: ok. 0 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; fini
         let table = summary().table();
         assert!(table.contains("ended without a result"), "{table}");
         assert!(!table.contains("documentation"), "{table}");
-        assert_eq!(table.lines().count(), 3, "{table}");
+        assert_eq!(table.lines().count(), 4, "{table}");
+    }
+
+    #[test]
+    fn a_test_that_was_skipped_is_shown_with_its_reason() {
+        let table = console::strip_ansi_codes(&summary().table()).into_owned();
+        assert!(table.contains("skipped it_needs_a_node: it takes root"), "{table}");
     }
 }

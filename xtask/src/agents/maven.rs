@@ -52,6 +52,7 @@ pub fn program(step: &mut Step) -> Result<PathBuf> {
     if std::env::split_paths(&paths).any(|folder| folder.join("mvn").is_file()) {
         return Ok("mvn".into());
     }
-    let root = debian::tool("maven", &PACKAGES, &mut |line| step.at(line)).context("Maven is needed (Debian: maven)")?;
+    let root =
+        debian::tool("maven", &PACKAGES, &mut |line| step.at(line)).context("Maven is needed (Debian: maven)")?;
     Ok(root.join("usr/share/maven/bin/mvn"))
 }
