@@ -1,34 +1,19 @@
 //! Nothing is left of a control plane, however its process ends.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use epiphyte_testbed::{Component, ControlPlane};
+use support::{parent, processes_about};
 
 /// Set for the process that is to be killed.
 const VICTIM: &str = "EPIPHYTE_TESTBED_VICTIM";
 const COMPONENTS: [Component; 3] = [Component::Etcd, Component::ApiServer, Component::ControllerManager];
-
-/// The processes, living ones only, that have this text in their command line.
-fn processes_about(text: &str) -> Vec<u32> {
-    let pids = std::fs::read_dir("/proc").expect("read /proc").flatten();
-    pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(|pid| {
-            let line = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            *pid != std::process::id() && String::from_utf8_lossy(&line).contains(text)
-        })
-        .collect()
-}
-
-fn parent(pid: u32) -> u32 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).expect("read stat");
-    // The fields after the name, which may hold anything but ends at the last parenthesis.
-    let (_, rest) = stat.rsplit_once(") ").expect("a name");
-    rest.split(' ').nth(1).and_then(|ppid| ppid.parse().ok()).expect("a parent")
-}
 
 /// Whether a process is there and not only waits to be buried.
 fn lives(pid: u32) -> bool {

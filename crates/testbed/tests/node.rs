@@ -1,11 +1,14 @@
 //! A node that runs pods, and that leaves nothing behind.
 #![expect(clippy::expect_used, reason = "a test fails by panicking")]
 
+mod support;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use epiphyte_testbed::{Component, ControlPlane, debian, image, no_node, skipped};
+use support::{parent, processes_about};
 
 const IMAGE: &str = "docker.io/epiphyte/busybox:testbed";
 
@@ -93,6 +96,26 @@ async fn pods_run_and_reach_each_other_by_name_and_nothing_is_left_of_them() {
     drop(plane);
     assert!(!folder.exists());
     assert_eq!(host(), before, "the machine is as it was");
+    assert_eq!(orphaned_cgroups(), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_killed_supervisor_takes_the_node_along_and_the_next_one_removes_its_cgroups() {
+    let Some(plane) = cluster().await else { return };
+    let folder = plane.folder().to_owned();
+    let of_box = || processes_about(&folder.display().to_string());
+    // The first process in the box, and above it the one outside.
+    let first = of_box().into_iter().min().expect("a process");
+    let kill = std::process::Command::new("kill").args(["-KILL", &parent(first).to_string()]).status();
+    assert!(kill.expect("run kill").success());
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !of_box().is_empty() {
+        assert!(Instant::now() < deadline, "still there: {:?}", of_box());
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    drop(plane);
+    assert!(!folder.exists());
+    assert_eq!(no_node().expect("try"), None);
     assert_eq!(orphaned_cgroups(), Vec::<String>::new());
 }
 
