@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum as _;
+use indicatif::HumanBytes;
 use sha2::{Digest as _, Sha256};
 
 pub use catalog::Image;
@@ -46,7 +47,7 @@ pub fn build(images: &[Image], profile: Profile) -> Result<PathBuf> {
         let mut step = Step::start(image.reference());
         let built = workshop.build(&mut step, image, profile);
         match &built {
-            Ok((archive, how)) => step.end(Outcome::Ok, &format!("{how}, {}", mebibytes(archive))),
+            Ok((archive, how)) => step.end(Outcome::Ok, &format!("{how}, {}", size(archive))),
             Err(_) => step.end(Outcome::Failed, ""),
         }
         archives.push((image, built?.0));
@@ -92,13 +93,13 @@ impl Workshop {
         lay_out(step, &parts, &context)?;
         let buildah = Buildah::get(step)?;
         buildah.build(step, &context, scratch.path(), &image.full_name(), &built)?;
-        let size = fs::metadata(&built)?.len();
+        let bytes = fs::metadata(&built)?.len();
         // What is built in a hurry is larger.
         ensure!(
-            profile == Profile::Quick || image.budget().is_none_or(|budget| size <= budget),
+            profile == Profile::Quick || image.budget().is_none_or(|budget| bytes <= budget),
             "{} takes {}, more than its budget",
             image.reference(),
-            mebibytes(&built)
+            size(&built)
         );
         fs::rename(&built, &archive)?;
         remove_old(&self.cache.join("images"), &format!("{image}-"))?;
@@ -157,8 +158,7 @@ fn remove_old(folder: &Path, prefix: &str) -> Result<()> {
     Ok(())
 }
 
-/// The size of a file as people read it.
-fn mebibytes(path: &Path) -> String {
-    let bytes = fs::metadata(path).map_or(0, |file| file.len());
-    format!("{}.{} MiB", bytes >> 20, ((bytes & 0xf_ffff) * 10) >> 20)
+/// The size of a file, for people.
+fn size(path: &Path) -> HumanBytes {
+    HumanBytes(fs::metadata(path).map_or(0, |file| file.len()))
 }
