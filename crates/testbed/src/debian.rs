@@ -35,10 +35,7 @@ impl Debian {
     /// # Errors
     /// When this is not the Debian whose packages are named, or the cache cannot be written.
     pub fn open() -> Result<Self> {
-        let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
-        if !release.lines().any(|line| line == format!("VERSION_CODENAME={SUITE}")) {
-            return Err(Error::NotDebian { suite: SUITE });
-        }
+        is_this_system()?;
         let folder = cache::folder()?.join("debian");
         for part in ["lists/partial", "archives/partial", "none"] {
             fs::create_dir_all(folder.join(part)).map_err(Error::file("create", &folder))?;
@@ -100,6 +97,16 @@ impl Debian {
         apt.arg("--quiet").args(arguments).env("APT_CONFIG", self.folder.join("apt.conf"));
         apt
     }
+}
+
+/// Whether packages can be had here.
+///
+/// # Errors
+/// When this is not the Debian whose packages are named.
+pub(crate) fn is_this_system() -> Result<()> {
+    let release = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let is_it = release.lines().any(|line| line == format!("VERSION_CODENAME={SUITE}"));
+    if is_it { Ok(()) } else { Err(Error::NotDebian { suite: SUITE }) }
 }
 
 /// A folder of the cache with packages unpacked, for use on this machine from where they are; unpacks them first where it is not there.

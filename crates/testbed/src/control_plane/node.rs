@@ -12,7 +12,7 @@ pub(super) use tools::Tools;
 use super::Ports;
 use super::commands::Component;
 use crate::kubeconfig::write_private;
-use crate::{Error, Result, image, programs};
+use crate::{Error, Result, debian, image, programs};
 
 /// The node's address, the same in every box: boxes do not see each other.
 pub(super) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 200, 0, 1);
@@ -35,11 +35,14 @@ pub fn no_node() -> Result<Option<String>> {
     if !rustix::process::geteuid().is_root() {
         return Ok(Some("it takes root".to_owned()));
     }
+    if let Err(error) = debian::is_this_system() {
+        return Ok(Some(error.to_string()));
+    }
     // An empty input ends it at once.
     let mut supervise = Command::new(programs::supervise()?);
     supervise.arg("--box").arg(std::env::temp_dir()).arg("epiphyte-").stdin(Stdio::null());
     let output = supervise.output().map_err(Error::file("run", supervise.get_program()))?;
-    Ok((!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).trim().to_owned()))
+    Ok((!output.status.success()).then(|| String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ")))
 }
 
 /// The socket of the container runtime.
