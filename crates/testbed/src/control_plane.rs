@@ -120,7 +120,7 @@ impl ControlPlane {
 
     /// The socket that telemetry of the node's pods comes to, and where pods have to send it.
     pub(crate) fn telemetry(&self) -> (PathBuf, String) {
-        (self.folder().join(node::OTLP_SOCKET), format!("http://{}:{}", node::ADDRESS, node::OTLP_PORT))
+        (self.folder().join(ports::OTLP_SOCKET), format!("http://{}:{}", ports::ADDRESS, ports::OTLP_PORT))
     }
 
     /// What the API server was asked for, and by whom.

@@ -8,15 +8,12 @@ use tempfile::TempDir;
 
 use super::crowd::Container;
 use super::kubelet::Kubelet;
-use super::pods::Pods;
+use super::pods::{NODE, Pods};
 use super::proc::Proc;
 use super::{MIB, PART};
 use crate::cluster::{Cluster, until};
 use crate::deployable::Deployable;
 use crate::report::{Figure, Row};
-
-/// The node.
-pub(super) const NODE: &str = "node-1";
 
 const USER: &str = "system:serviceaccount:epiphyte-node:epiphyte-node-agent";
 

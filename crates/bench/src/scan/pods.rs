@@ -6,11 +6,13 @@ use epiphyte_api::{Device, Language};
 use futures::{StreamExt as _, TryStreamExt as _};
 use serde_json::{Value, json};
 
-use super::agent::NODE;
 use super::crowd::Container;
 use super::kubelet::Given;
 use crate::cluster::{Cluster, until};
 use crate::manifests::{Shape, deployment};
+
+/// Their node.
+pub(super) const NODE: &str = "node-1";
 
 const NAMESPACE: &str = "market";
 

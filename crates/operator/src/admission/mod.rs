@@ -26,7 +26,8 @@ use tokio_util::sync::CancellationToken;
 
 pub use configuration::{WEBHOOK, configuration};
 pub use metrics::AdmissionMetrics;
-pub use review::{Answer, NotAReview, Operation, Outcome, Readiness, review};
+pub use request::{NotAReview, Operation};
+pub use review::{Answer, Outcome, Readiness, review};
 pub use server::PATH;
 pub(crate) use server::ServerError;
 pub use target::{InvalidUrl, Target, WebhookUrl};

@@ -11,11 +11,45 @@ use serde::Deserialize;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, Visitor};
 use serde_json::{Map, Value};
 
-use super::review::{NotAReview, Operation};
-
 /// Version and kind of a review.
 pub(super) const API_VERSION: &str = "admission.k8s.io/v1";
 pub(super) const KIND: &str = "AdmissionReview";
+
+/// What was asked to be done with an object, as far as it matters to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// It is created.
+    Create,
+    /// It is updated.
+    Update,
+    /// Something that we have no part in.
+    Other,
+}
+
+impl Operation {
+    /// A word for metrics.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Create => "create",
+            Self::Update => "update",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// The body is no `AdmissionReview` that asks for something.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAReview {
+    /// It is no text.
+    #[error("no AdmissionReview of {API_VERSION}: {0}")]
+    NoText(#[from] std::str::Utf8Error),
+    /// It cannot be read as one.
+    #[error("no AdmissionReview of {API_VERSION}: {0}")]
+    Unreadable(#[from] serde_json::Error),
+    /// It is another object.
+    #[error("no AdmissionReview of {API_VERSION}")]
+    OtherObject,
+}
 
 /// What is asked.
 #[derive(Default)]

@@ -13,7 +13,7 @@ use parking_lot::RwLock;
 use serde::Deserialize as _;
 use serde_json::Value;
 
-use super::request::{self, API_VERSION, Depth, KIND, Object, Request};
+use super::request::{self, API_VERSION, Depth, KIND, NotAReview, Object, Operation, Request};
 use crate::index::Index;
 
 /// The answer to a review. Every answer allows the write.
@@ -27,28 +27,6 @@ pub struct Answer {
     pub kind: Option<WorkloadKind>,
     /// What became of the object.
     pub outcome: Outcome,
-}
-
-/// What was asked to be done with an object, as far as it matters to us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
-    /// It is created.
-    Create,
-    /// It is updated.
-    Update,
-    /// Something that we have no part in.
-    Other,
-}
-
-impl Operation {
-    /// A word for metrics.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Create => "create",
-            Self::Update => "update",
-            Self::Other => "other",
-        }
-    }
 }
 
 /// What became of an object under admission.
@@ -83,20 +61,6 @@ pub enum Readiness {
     Ready,
     /// First lists are still awaited.
     NotReady,
-}
-
-/// The body is no `AdmissionReview` that asks for something.
-#[derive(Debug, thiserror::Error)]
-pub enum NotAReview {
-    /// It is no text.
-    #[error("no AdmissionReview of {API_VERSION}: {0}")]
-    NoText(#[from] std::str::Utf8Error),
-    /// It cannot be read as one.
-    #[error("no AdmissionReview of {API_VERSION}: {0}")]
-    Unreadable(#[from] serde_json::Error),
-    /// It is another object.
-    #[error("no AdmissionReview of {API_VERSION}")]
-    OtherObject,
 }
 
 /// An object could not be read, or its patch not be written.

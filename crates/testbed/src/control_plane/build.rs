@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::commands::{Component, Setup, file};
 use super::node::{self, Tools};
-use super::{ADMIN, ControlPlane, Ports, url};
+use super::ports::{ADDRESS, Ports};
+use super::{ADMIN, ControlPlane, url};
 use crate::certificates::{self, Authority};
 use crate::kubeconfig::{self, write_private};
 use crate::supervisor::Supervisor;
@@ -100,7 +101,7 @@ impl Builder {
         let write = |name: &str, content: &str| write_private(&folder.join(name), content.as_bytes());
         let authority = Authority::generate()?;
         write(file::AUTHORITY, &authority.certificate())?;
-        let server = authority.server(&[node::ADDRESS, API_SERVICE])?;
+        let server = authority.server(&[ADDRESS, API_SERVICE])?;
         write(file::SERVER_CERTIFICATE, &server.certificate)?;
         write(file::SERVER_KEY, &server.key)?;
         let kubelet_client = authority.client("kube-apiserver-kubelet-client", &["system:masters"])?;

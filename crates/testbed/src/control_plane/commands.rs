@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Ports, node};
+use super::ports::{ADDRESS, Ports};
 
 /// A process of a control plane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -156,7 +156,7 @@ impl Setup<'_> {
         ]);
         if self.with_node {
             flags.extend([
-                format!("--advertise-address={}", node::ADDRESS),
+                format!("--advertise-address={ADDRESS}"),
                 // Pods come by the node's address; the port is on this one address of the machine only, from outside.
                 "--bind-address=0.0.0.0".to_owned(),
                 "--allow-privileged".to_owned(),

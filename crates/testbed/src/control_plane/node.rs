@@ -3,23 +3,16 @@
 mod config;
 mod tools;
 
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 pub(super) use tools::Tools;
 
-use super::Ports;
 use super::commands::Component;
+use super::ports::{ADDRESS, Ports};
 use crate::kubeconfig::write_private;
 use crate::{Error, Result, debian, image, programs};
 
-/// The node's address, the same in every box: boxes do not see each other.
-pub(super) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 200, 0, 1);
-/// Where pods send telemetry; whoever listens at [`OTLP_SOCKET`] gets it.
-pub(super) const OTLP_PORT: u16 = 4318;
-/// In the control plane's folder.
-pub(super) const OTLP_SOCKET: &str = "otlp.sock";
 /// Its archive in the control plane's folder.
 pub(super) const PAUSE_ARCHIVE: &str = "pause.tar";
 

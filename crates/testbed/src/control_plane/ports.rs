@@ -1,8 +1,16 @@
 //! Where the components serve.
 
-use super::node;
+use std::net::Ipv4Addr;
+
 use crate::Result;
 use crate::ports::Port;
+
+/// The node's address, the same in every box: boxes do not see each other.
+pub(super) const ADDRESS: Ipv4Addr = Ipv4Addr::new(10, 200, 0, 1);
+/// Where pods send telemetry; whoever listens at [`OTLP_SOCKET`] gets it.
+pub(super) const OTLP_PORT: u16 = 4318;
+/// In the control plane's folder.
+pub(super) const OTLP_SOCKET: &str = "otlp.sock";
 
 /// The ports of a control plane; those of a node are reserved with or without one.
 #[derive(Debug)]
@@ -35,7 +43,7 @@ impl Ports {
         let all =
             [&self.api_server, &self.controller_manager, &self.scheduler, &self.kubelet, &self.kube_proxy, &self.dns];
         let inwards = all.map(|port| format!("host:127.0.0.1:{0}=127.0.0.1:{0}", port.number()));
-        let outwards = format!("{}:{}=unix:{}", node::ADDRESS, node::OTLP_PORT, node::OTLP_SOCKET);
+        let outwards = format!("{ADDRESS}:{OTLP_PORT}=unix:{OTLP_SOCKET}");
         inwards.into_iter().chain([outwards]).collect()
     }
 }

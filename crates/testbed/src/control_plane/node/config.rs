@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{ADDRESS, Tools, runtime_socket};
+use super::{Tools, runtime_socket};
+use crate::control_plane::ports::ADDRESS;
 
 pub(super) const KUBELET_KUBECONFIG: &str = "kubelet.kubeconfig";
 pub(super) const PROXY_KUBECONFIG: &str = "kube-proxy.kubeconfig";
