@@ -133,7 +133,8 @@ fn an_upgrade_of_the_agent_keeps_the_offer_and_the_files_of_what_runs() {
                 done = Some(Instant::now());
             }
         }
-        assert!(longest < Duration::from_secs(1), "no device was on offer for {longest:?}");
+        // The kubelet tells once a second, so that what lasts a moment can be seen for a second.
+        assert!(longest < Duration::from_secs(2), "no device was on offer for {longest:?}");
 
         let has_next = "import os; print(os.path.exists('/var/odigos/python/next'))";
         let ask = ["python3", "-c", has_next];
