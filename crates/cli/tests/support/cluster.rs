@@ -1,7 +1,6 @@
 //! A control plane with our CustomResourceDefinitions, and how tests speak to it.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use epiphyte_api::WorkloadKind;
@@ -81,9 +80,7 @@ impl Cluster {
 
     /// Runs kubectl and gives what it printed; a failure of kubectl is one of the test.
     pub fn kubectl(&self, arguments: &[&str]) -> String {
-        let output = self.plane.kubectl().args(arguments).output().expect("kubectl runs");
-        assert!(output.status.success(), "kubectl {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).expect("UTF-8")
+        self.kubectl_text(arguments, "")
     }
 
     /// Runs kubectl with a manifest on its standard input.
@@ -97,19 +94,7 @@ impl Cluster {
 
     /// Runs kubectl with a text on its standard input; gives what it printed, or what it complained of.
     pub fn try_kubectl(&self, arguments: &[&str], input: &str) -> Result<String, String> {
-        let mut child = self
-            .plane
-            .kubectl()
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("kubectl runs");
-        child.stdin.take().expect("a pipe").write_all(input.as_bytes()).expect("kubectl reads");
-        let output = child.wait_with_output().expect("kubectl ends");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
-        if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+        self.plane.kubectl_with(arguments, input).map_err(|error| error.to_string())
     }
 
     fn apply_text(&self, yaml: &str) {
