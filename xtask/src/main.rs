@@ -7,6 +7,7 @@ mod command;
 mod demo;
 mod generate;
 mod images;
+mod musl;
 mod program;
 mod repository;
 mod rules;

@@ -15,7 +15,7 @@ use crate::program::{self, Profile};
 use crate::repository::cargo;
 use crate::step::{Outcome, Step, headline, say};
 use crate::summary::Summary;
-use crate::{agents, command};
+use crate::{agents, command, musl};
 
 /// Tests that run at once on a large machine. A system test has a control plane of its own, which takes 700 MB.
 const MOST_AT_ONCE: usize = 4;
@@ -36,6 +36,8 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
         test.env("RUST_TEST_THREADS", cores.clamp(2, MOST_AT_ONCE).to_string());
     }
     test.envs(images.map(|folder| (image::FOLDER, folder)));
+    // Where there is none, the tests that need one say so.
+    test.envs(musl::path().ok().map(|path| ("PATH", path)));
     let (mut child, lines) = command::start(test)?;
     let mut summary = Summary::default();
     for line in lines.lines() {

@@ -9,10 +9,10 @@ use anyhow::{Context as _, Result};
 use epiphyte_testbed::debian;
 use epiphyte_testbed::programs::GoProgram;
 
-use crate::command;
 use crate::program::{self, Profile};
 use crate::repository::{root, target_folder};
 use crate::step::Step;
+use crate::{command, musl};
 
 /// The `epiphyte` program, which needs nothing of its image.
 pub fn epiphyte(step: &mut Step, profile: Profile) -> Result<PathBuf> {
@@ -37,7 +37,7 @@ pub fn stock() -> Result<PathBuf> {
 /// A folder of programs that only wait, each made in another way, and a shell.
 pub fn odd(step: &mut Step) -> Result<PathBuf> {
     let (folder, source) = (output("odd")?, root().join("images/sample-odd"));
-    let musl = debian::tool("musl", &["musl", "musl-dev"], &mut |line| step.at(line))?;
+    let musl = debian::tool("musl", &musl::PACKAGES, &mut |line| step.at(line))?;
     let triple = format!("{}-linux-musl", std::env::consts::ARCH);
     let (headers, libraries) = (musl.join("usr/include").join(&triple), musl.join("usr/lib").join(&triple));
 
