@@ -5,17 +5,14 @@
 //! answers what the operator asks; `store` keeps agent files on the host; `devices` serves them to the kubelet; `identity`
 //! leaves word of who a container is; `go` runs the eBPF instrumentation. This file is the only place where they are wired.
 
-mod admin;
 mod backoff;
 mod detection;
 mod devices;
-mod failure;
 mod go;
 mod identity;
 pub mod kubelet;
 mod metrics;
 mod pods;
-mod ready;
 mod scans;
 mod store;
 mod watch;
@@ -26,6 +23,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use epiphyte_api::Device;
+use epiphyte_daemon::{Ready, admin};
 use kube::runtime::watcher;
 use kube::{Api, Client};
 use tokio::net::TcpListener;
@@ -41,7 +39,6 @@ use identity::{Identities, Sources};
 use kubelet::PodResources;
 use metrics::Metrics;
 use pods::Pods;
-use ready::Ready;
 use scans::Scans;
 use store::{Keeper, Store, Supply};
 use watch::{Shared, keep};
@@ -94,16 +91,11 @@ pub enum NodeAgentError {
 /// It cannot listen, or a part of it ended. An API server or a kubelet that is away, a full disk or a missing right is no
 /// error: it is told and waited for.
 pub async fn run(client: Client, options: Options, shutdown: CancellationToken) -> Result<(), NodeAgentError> {
-    let (metrics, ready) = (Metrics::new(), Ready::new());
+    let (metrics, ready) = (Metrics::new(), Ready::default());
     let address = options.admin_listen;
     let listener = TcpListener::bind(address).await.map_err(|source| NodeAgentError::Listen { address, source })?;
     let mut rooms = JoinSet::new();
-    let (served, state) = (metrics.clone(), ready.clone());
-    rooms.spawn(async move {
-        if let Err(error) = admin::serve(listener, served, state).await {
-            warn!(%error, "health and metrics are no longer served");
-        }
-    });
+    rooms.spawn(admin::serve(listener, metrics.registry.clone(), ready.clone(), std::future::pending()));
 
     let (pods, questions) = (Pods::default(), Shared::<Question>::default());
     let own = watcher::Config::default().fields(&format!("spec.nodeName={}", options.node));

@@ -2,16 +2,13 @@
 //!
 //! Labels take their values from enums and lists in the code only: no object's name becomes a label.
 
-use std::sync::Arc;
-
 use epiphyte_api::Device;
-use parking_lot::Mutex;
+use epiphyte_daemon::Registry;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::Registry;
 
 /// Upper bounds of the time that a scan takes, in seconds.
 const SCAN_SECONDS: [f64; 6] = [0.002, 0.005, 0.01, 0.05, 0.2, 1.0];
@@ -40,7 +37,8 @@ struct DeviceOutcomeLabel {
 /// The agent's metrics.
 #[derive(Clone)]
 pub(crate) struct Metrics {
-    registry: Arc<Mutex<Registry>>,
+    /// All that are registered.
+    pub(crate) registry: Registry,
     watch_errors: Family<ResourceLabel, Counter>,
     answers: Family<OutcomeLabel, Counter>,
     registrations: Family<DeviceOutcomeLabel, Counter>,
@@ -58,7 +56,7 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn new() -> Self {
         let metrics = Self {
-            registry: Arc::default(),
+            registry: Registry::default(),
             watch_errors: Family::default(),
             answers: Family::default(),
             registrations: Family::default(),
@@ -71,28 +69,19 @@ impl Metrics {
             go_running: Gauge::default(),
         };
         let it = metrics.clone();
-        let mut registry = metrics.registry.lock();
-        let node = registry.sub_registry_with_prefix("epiphyte_node");
-        node.register("watch_errors", "Errors of watches", it.watch_errors);
-        node.register("answers", "Answers to questions of the operator by outcome", it.answers);
-        node.register("scan_seconds", "How long scans took", it.scan_seconds);
-        node.register("registrations", "Registrations with the kubelet by outcome", it.registrations);
-        node.register("device_healthy", "1 where the kubelet is told that devices are healthy", it.healthy);
-        node.register("allocations", "Containers given a device by outcome", it.allocations);
-        node.register("identities", "Identity files by outcome", it.identities);
-        node.register("agent_files", "Attempts to put agent files in place by outcome", it.store);
-        node.register("go_sessions", "Ends and limits of Go instrumentation by reason", it.go_sessions);
-        node.register("go_running", "Go processes that are instrumented", it.go_running);
-        drop(registry);
+        metrics.registry.register("epiphyte_node", |node| {
+            node.register("watch_errors", "Errors of watches", it.watch_errors);
+            node.register("answers", "Answers to questions of the operator by outcome", it.answers);
+            node.register("scan_seconds", "How long scans took", it.scan_seconds);
+            node.register("registrations", "Registrations with the kubelet by outcome", it.registrations);
+            node.register("device_healthy", "1 where the kubelet is told that devices are healthy", it.healthy);
+            node.register("allocations", "Containers given a device by outcome", it.allocations);
+            node.register("identities", "Identity files by outcome", it.identities);
+            node.register("agent_files", "Attempts to put agent files in place by outcome", it.store);
+            node.register("go_sessions", "Ends and limits of Go instrumentation by reason", it.go_sessions);
+            node.register("go_running", "Go processes that are instrumented", it.go_running);
+        });
         metrics
-    }
-
-    /// All metrics in the text format.
-    pub(crate) fn encode(&self) -> String {
-        let mut text = String::new();
-        // Writing to a string cannot fail.
-        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry.lock());
-        text
     }
 
     pub(crate) fn watch_error(&self, resource: &'static str) {

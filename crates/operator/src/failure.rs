@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use epiphyte_api::Reason;
+use epiphyte_daemon::chain;
 
 use crate::queue::Backoff;
 
@@ -57,14 +58,6 @@ impl Failure {
         };
         Backoff { first: Duration::from_millis(first), longest: Duration::from_millis(longest) }
     }
-}
-
-/// An error and its causes in one line: by itself, an error of a connection does not say what was wrong with it.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |cause| cause.source());
-    causes
-        .map(ToString::to_string)
-        .fold(error.to_string(), |told, cause| if told.contains(&cause) { told } else { format!("{told}: {cause}") })
 }
 
 impl From<kube::Error> for Failure {

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use epiphyte_api::names::{FIELD_MANAGER, LEASE};
+use epiphyte_daemon::chain;
 use kube::Client;
 use kube_lease_manager::{LeaseManager, LeaseManagerBuilder};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tracing::{error, warn};
 
-use crate::failure::chain;
 use crate::settings::LeaderElection;
 
 /// How long to wait where the Lease cannot be had: the API server is away, the namespace or a right is missing.

@@ -1,16 +1,15 @@
 //! Puts single objects into an index, for those who have no watch: `preview` reads them from files, `explain` asks for them.
 
 use epiphyte_api::WorkloadKind;
+use epiphyte_daemon::Watched;
 use epiphyte_plan::Manifest;
 use jiff::Timestamp;
 use serde::Deserialize as _;
 use serde_json::Value;
 
 use crate::index::{
-    CollectorsGroupFact, DetailsFact, Fact as _, Index, LumigoRecord, NamespaceRecord, NodeFact, SourceRecord,
-    WorkloadKey,
+    CollectorsGroupFact, DetailsFact, Fact, Index, LumigoRecord, NamespaceRecord, NodeFact, SourceRecord, WorkloadKey,
 };
-use crate::watch::Watched;
 
 /// What an object was to the index.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +57,7 @@ pub fn complete(index: &mut Index, now: Timestamp) {
     CollectorsGroupFact::listed(index, now);
 }
 
-fn apply<T: Watched>(index: &mut Index, object: &Value, now: Timestamp) -> Result<(), serde_json::Error> {
+fn apply<T: Watched + Fact>(index: &mut Index, object: &Value, now: Timestamp) -> Result<(), serde_json::Error> {
     T::read(T::Manifest::deserialize(object)?).apply(index, now);
     Ok(())
 }

@@ -4,7 +4,6 @@
 //! queues what is due; `write` and `details`, on the leader only, carry it out. The webhook (`admission`) reads the same
 //! index on every replica. This file is the only place where they are wired.
 
-mod admin;
 pub mod admission;
 mod decide;
 mod details;
@@ -20,7 +19,6 @@ mod reload;
 pub mod settings;
 mod sources;
 mod status;
-mod synced;
 mod watch;
 mod workloads;
 mod write;
@@ -30,6 +28,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use epiphyte_daemon::{Ready, admin};
 use jiff::Timestamp;
 use kube::Client;
 use parking_lot::RwLock;
@@ -48,7 +47,6 @@ use crate::leadership::Leadership;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::settings::{Settings, SettingsError};
-use crate::synced::Synced;
 
 /// The index, as watches, planning and the webhook share it. Never held over an await.
 pub type SharedIndex = Arc<RwLock<index::Index>>;
@@ -104,7 +102,7 @@ pub enum OperatorError {
 pub async fn run(client: Client, options: Options, shutdown: CancellationToken) -> Result<(), OperatorError> {
     let initial = options.config.as_deref().map_or_else(|| Ok(Settings::default()), Settings::from_file)?;
     let index: SharedIndex = Arc::new(RwLock::new(index::Index::new(&initial, &options.namespace)));
-    let (metrics, dirty, synced) = (Metrics::new(), Dirty::default(), Synced::new());
+    let (metrics, dirty, synced) = (Metrics::new(), Dirty::default(), Ready::default());
     let queues = Queues { surgery: Queue::new(), details: Queue::new(), statuses: Queue::new() };
     let election = initial.leader_election.clone();
     let (settings, _) = tokio::sync::watch::channel(initial);
@@ -112,14 +110,8 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
     let admin = listen(options.admin_listen, "health and metrics").await?;
     let webhook_listener = listen(options.webhook_listen, "the webhook").await?;
     let mut background = JoinSet::new();
-    let (served, stop) = (metrics.clone(), CancellationToken::new());
-    let admin_synced = synced.clone();
-    let admin_stop = stop.clone();
-    background.spawn(async move {
-        if let Err(error) = admin::serve(admin, served, admin_synced, admin_stop).await {
-            warn!(%error, "health and metrics are no longer served");
-        }
-    });
+    let stop = CancellationToken::new();
+    background.spawn(admin::serve(admin, metrics.registry.clone(), synced.clone(), stop.clone().cancelled_owned()));
 
     let sink = watch::Sink {
         index: Arc::clone(&index),
@@ -225,11 +217,11 @@ async fn configure(index: SharedIndex, dirty: Dirty, mut settings: tokio::sync::
 /// Tells writers that they lead: while the lease is held, once every first list is in.
 async fn lead(
     mut held: tokio::sync::watch::Receiver<bool>,
-    synced: Synced,
+    synced: Ready,
     leads: tokio::sync::watch::Sender<bool>,
     metrics: Metrics,
 ) {
-    synced.ready().await;
+    synced.wait().await;
     info!("every list is in");
     loop {
         let holds = *held.borrow_and_update();

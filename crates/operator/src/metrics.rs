@@ -2,14 +2,12 @@
 //!
 //! Labels take their values from enums and resource names only: no object's name becomes a label.
 
-use std::sync::Arc;
-
-use parking_lot::Mutex;
+use epiphyte_daemon::Registry;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::registry::Registry;
+use prometheus_client::registry;
 
 /// Label of what a watch sees.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -29,7 +27,8 @@ pub struct WriteLabel {
 /// The operator's metrics.
 #[derive(Clone)]
 pub struct Metrics {
-    registry: Arc<Mutex<Registry>>,
+    /// All that are registered.
+    pub(crate) registry: Registry,
     events: Family<ResourceLabel, Counter>,
     errors: Family<ResourceLabel, Counter>,
     unreadable: Family<ResourceLabel, Counter>,
@@ -46,7 +45,7 @@ impl Metrics {
     /// Registers the metrics.
     pub fn new() -> Self {
         let metrics = Self {
-            registry: Arc::default(),
+            registry: Registry::default(),
             events: Family::default(),
             errors: Family::default(),
             unreadable: Family::default(),
@@ -68,16 +67,8 @@ impl Metrics {
     }
 
     /// Lets another part register its metrics, under the common prefix `epiphyte_`.
-    pub fn with_registry<R>(&self, register: impl FnOnce(&mut Registry) -> R) -> R {
-        register(self.registry.lock().sub_registry_with_prefix("epiphyte"))
-    }
-
-    /// All metrics in the text format.
-    pub fn encode(&self) -> String {
-        let mut text = String::new();
-        // Writing to a string cannot fail.
-        let _ = prometheus_client::encoding::text::encode(&mut text, &self.registry.lock());
-        text
+    pub fn with_registry<R>(&self, register: impl FnOnce(&mut registry::Registry) -> R) -> R {
+        self.registry.register("epiphyte", register)
     }
 
     pub(crate) fn watch_event(&self, resource: &'static str) {

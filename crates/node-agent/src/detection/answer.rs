@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use epiphyte_api::ContainerRuntime;
 use epiphyte_api::names::{DETECT_LABEL, FIELD_MANAGER};
+use epiphyte_daemon::Object;
 use epiphyte_detect::Runtime;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kube::Api;
@@ -12,7 +13,6 @@ use serde_json::{Value, json};
 
 use super::question::Question;
 use crate::pods::{Container, Pod};
-use crate::watch::Object;
 
 /// How writing an answer went.
 #[derive(Debug)]

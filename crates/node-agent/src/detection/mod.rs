@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use epiphyte_api::ContainerRuntime;
+use epiphyte_daemon::{ObjectKey, chain};
 use epiphyte_detect::{Sighting, Wanted};
 use jiff::Timestamp;
 use kube::{Api, Client};
@@ -20,11 +21,10 @@ pub(crate) use question::Question;
 use step::Step;
 
 use crate::backoff::Backoff;
-use crate::failure::chain;
 use crate::metrics::Metrics;
 use crate::pods::{Pod, Pods};
 use crate::scans::Scans;
-use crate::watch::{Key, Shared};
+use crate::watch::Shared;
 
 /// Changes that come within this time are taken together.
 const TOGETHER: Duration = Duration::from_millis(100);
@@ -45,7 +45,7 @@ struct Retry {
 }
 
 /// Questions that are tried again. Written by the rounds.
-type Retries = HashMap<Key, Retry>;
+type Retries = HashMap<ObjectKey, Retry>;
 
 /// A question whose pod is looked at.
 struct Look {
@@ -132,7 +132,7 @@ impl Detection {
     }
 
     async fn answer(&self, question: &Question, found: &BTreeMap<Box<str>, ContainerRuntime>, retries: &mut Retries) {
-        let Key { namespace, name } = &question.key;
+        let ObjectKey { namespace, name } = &question.key;
         let api = Api::namespaced(self.client.clone(), namespace);
         let outcome = answer::write(&api, question, &answer::patch(question, found)).await;
         self.metrics.answered(match &outcome {
@@ -158,7 +158,7 @@ impl Detection {
     }
 }
 
-fn retry(retries: &mut Retries, key: &Key) {
+fn retry(retries: &mut Retries, key: &ObjectKey) {
     let entry = retries.entry(key.clone());
     let retry = entry.or_insert_with(|| Retry { backoff: Backoff::new(1_000, 30_000), at: Instant::now() });
     retry.at = Instant::now() + retry.backoff.wait();

@@ -2,16 +2,14 @@
 
 use epiphyte_api::names::{DETECT_LABEL, DETECT_PENDING};
 use epiphyte_api::{ContainerRequest, WorkloadKind};
+use epiphyte_daemon::{Named, ObjectKey, Served, Watched};
 use serde::Deserialize;
-use serde::de::Deserializer;
 use serde_json::Value;
-
-use crate::watch::{Key, Served, Watched};
 
 /// An `InstrumentedApplication`.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Question {
-    pub(crate) key: Key,
+    pub(crate) key: ObjectKey,
     pub(crate) version: Box<str>,
     /// Whether an answer is awaited.
     pub(crate) pending: bool,
@@ -23,8 +21,9 @@ pub(crate) struct Question {
     pub(crate) languages: Vec<Value>,
 }
 
+/// What of an `InstrumentedApplication` is read.
 #[derive(Deserialize)]
-struct Manifest {
+pub(crate) struct Manifest {
     metadata: Metadata,
     #[serde(default)]
     spec: Spec,
@@ -61,24 +60,13 @@ struct Spec {
     languages: Vec<Value>,
 }
 
-impl<'de> Deserialize<'de> for Question {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let Manifest { metadata, spec } = Manifest::deserialize(deserializer)?;
-        let owner = metadata.owner_references.into_iter().find_map(|owner| {
-            Some((WorkloadKind::ALL.into_iter().find(|kind| kind.as_str() == &*owner.kind)?, owner.name))
-        });
-        let named = || {
-            let (kind, name) = metadata.name.split_once('-')?;
-            Some((kind.parse().ok()?, name.into()))
-        };
-        Ok(Self {
-            workload: owner.or_else(named),
-            pending: metadata.labels.and_then(|labels| labels.detect).as_deref() == Some(DETECT_PENDING),
-            key: Key { namespace: metadata.namespace, name: metadata.name },
-            version: metadata.resource_version,
-            request: spec.request,
-            languages: spec.languages,
-        })
+impl Named for Manifest {
+    fn key(&self) -> ObjectKey {
+        ObjectKey { namespace: self.metadata.namespace.clone(), name: self.metadata.name.clone() }
+    }
+
+    fn resource_version(&self) -> &str {
+        &self.metadata.resource_version
     }
 }
 
@@ -90,13 +78,24 @@ impl Watched for Question {
         plural: "instrumentedapplications",
     };
     const GUARDED: bool = true;
+    type Manifest = Manifest;
 
-    fn key(&self) -> Key {
-        self.key.clone()
-    }
-
-    fn version(&self) -> &str {
-        &self.version
+    fn read(Manifest { metadata, spec }: Manifest) -> Self {
+        let owner = metadata.owner_references.into_iter().find_map(|owner| {
+            Some((WorkloadKind::ALL.into_iter().find(|kind| kind.as_str() == &*owner.kind)?, owner.name))
+        });
+        let named = || {
+            let (kind, name) = metadata.name.split_once('-')?;
+            Some((kind.parse().ok()?, name.into()))
+        };
+        Self {
+            workload: owner.or_else(named),
+            pending: metadata.labels.and_then(|labels| labels.detect).as_deref() == Some(DETECT_PENDING),
+            key: ObjectKey { namespace: metadata.namespace, name: metadata.name },
+            version: metadata.resource_version,
+            request: spec.request,
+            languages: spec.languages,
+        }
     }
 }
 
@@ -125,6 +124,7 @@ impl Question {
 mod tests {
     use epiphyte_api::WorkloadKind;
     use epiphyte_api::names::DETECT_LABEL;
+    use epiphyte_daemon::Watched as _;
     use serde_json::json;
 
     use super::Question;
@@ -147,7 +147,7 @@ mod tests {
                 ],
             },
         });
-        let question: Question = serde_json::from_value(object).unwrap();
+        let question = Question::read(serde_json::from_value(object).unwrap());
         assert!(question.pending);
         assert_eq!(question.workload, Some((WorkloadKind::Deployment, "shop".into())));
         assert_eq!(question.open().map(|asked| asked.container_name.as_str()).collect::<Vec<_>>(), ["app"]);
@@ -157,7 +157,7 @@ mod tests {
     fn an_object_without_an_owner_is_about_the_workload_of_its_name() {
         let object =
             json!({ "metadata": { "name": "cronjob-nightly-report", "namespace": "a", "resourceVersion": "1" } });
-        let question: Question = serde_json::from_value(object).unwrap();
+        let question = Question::read(serde_json::from_value(object).unwrap());
         assert_eq!(question.workload, Some((WorkloadKind::CronJob, "nightly-report".into())));
         assert!(!question.pending);
     }

@@ -102,20 +102,20 @@ mod tests {
     use std::sync::Arc;
 
     use epiphyte_api::{ContainerRequest, WorkloadKind};
+    use epiphyte_daemon::ObjectKey;
     use jiff::{SignedDuration, Timestamp};
     use serde_json::json;
 
     use super::{Step, may_clear_up, step};
     use crate::detection::question::Question;
     use crate::pods::{Container, Pod, Running, Workload};
-    use crate::watch::Key;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_second(1_000_000 + seconds).unwrap()
     }
 
-    fn key(name: &str) -> Key {
-        Key { namespace: "market".into(), name: name.into() }
+    fn key(name: &str) -> ObjectKey {
+        ObjectKey { namespace: "market".into(), name: name.into() }
     }
 
     fn question(containers: &[&str]) -> Question {
@@ -144,7 +144,6 @@ mod tests {
         Arc::new(Pod {
             key: key(name),
             uid: "u".into(),
-            version: "1".into(),
             workload: Workload::of("ReplicaSet", "shop-abc", Some("abc")),
             started: Some(at(0)),
             finished: false,

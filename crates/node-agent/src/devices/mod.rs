@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use epiphyte_api::Device;
+use epiphyte_daemon::{Awaited, chain};
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -23,12 +24,10 @@ use plugin::{Listening, Plugin};
 use sockets::Socket;
 
 use crate::backoff::Backoff;
-use crate::failure::chain;
 use crate::kubelet::device_plugin::device_plugin_server::DevicePluginServer;
 use crate::kubelet::device_plugin::registration_client::RegistrationClient;
 use crate::kubelet::device_plugin::{DevicePluginOptions, RegisterRequest, VERSION};
 use crate::kubelet::{KubeletError, connect};
-use crate::ready::Awaited;
 
 /// How long after a registration the kubelet may take to listen.
 const LISTENS_WITHIN: Duration = Duration::from_secs(5);

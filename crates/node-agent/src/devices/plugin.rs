@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 
 use epiphyte_api::Device;
 use epiphyte_api::names::{DEVICE_MOUNT_PATH, DEVICE_PRELOAD, IDENTITY_FILE, IDENTITY_MOUNT_PATH, LD_PRELOAD};
+use epiphyte_daemon::chain;
 use epiphyte_injector_core::Variable;
 use futures::Stream;
 use tokio::sync::{mpsc, watch};
@@ -16,7 +17,6 @@ use tonic::{Request, Response, Status};
 use tracing::warn;
 
 use super::sockets::word;
-use crate::failure::chain;
 use crate::identity::Identities;
 use crate::kubelet::device_plugin::{
     AllocateRequest, AllocateResponse, ContainerAllocateResponse, Device as ListedDevice, DevicePluginOptions, Empty,

@@ -75,6 +75,7 @@ const fn attribute_of(kind: WorkloadKind) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use epiphyte_daemon::Watched as _;
     use epiphyte_injector_core::Identity;
     use serde_json::json;
 
@@ -90,15 +91,15 @@ mod tests {
                 json!({ "name": name, "resources": { "limits": limits } })
             })
             .collect();
-        serde_json::from_value(json!({
+        let manifest = json!({
             "metadata": {
                 "name": name, "namespace": "market", "uid": format!("uid-{name}"), "resourceVersion": "1",
                 "labels": { "pod-template-hash": "5d9c7bfd4" },
                 "ownerReferences": [{ "kind": owner.0, "name": owner.1, "uid": "u", "controller": true }],
             },
             "spec": { "containers": containers },
-        }))
-        .unwrap()
+        });
+        Pod::read(serde_json::from_value(manifest).unwrap())
     }
 
     fn value<'a>(attributes: &'a Attributes, key: &str) -> Option<&'a str> {

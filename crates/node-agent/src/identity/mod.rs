@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use epiphyte_api::Device;
+use epiphyte_daemon::{ObjectKey, chain};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
@@ -20,12 +21,10 @@ pub(crate) use attributes::Attributes;
 pub(crate) use sources::Sources;
 
 use crate::backoff::Backoff;
-use crate::failure::chain;
 use crate::kubelet::{PodResources, Used};
 use crate::metrics::Metrics;
 use crate::pods::{Container, Pod, Pods};
 use crate::store::Store;
-use crate::watch::Key;
 
 /// How long a container's start may be held up for a guess: for the pod to be seen, and for its `Source` to be read.
 const GUESS_TAKES: Duration = Duration::from_millis(300);
@@ -161,7 +160,7 @@ impl Identities {
         for used in used {
             let since = self.open.lock().get(&used.id).copied();
             let Some(since) = since else { continue };
-            let key = Key { namespace: used.namespace.as_str().into(), name: used.pod.as_str().into() };
+            let key = ObjectKey { namespace: used.namespace.as_str().into(), name: used.pod.as_str().into() };
             let attributes = match self.pods.get(&key) {
                 Some(pod) => {
                     self.known.lock().insert(used.id.clone(), (pod.uid.clone(), used.container.clone()));

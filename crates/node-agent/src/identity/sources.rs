@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use epiphyte_api::{Source, SourceSpec};
+use epiphyte_daemon::chain;
 use kube::api::ListParams;
 use kube::{Api, Client};
 use parking_lot::Mutex;
 use tokio::time::Instant;
 use tracing::debug;
 
-use crate::failure::chain;
 use crate::pods::Workload;
 
 /// How long what was read of a namespace is good.

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use epiphyte_api::Device;
+use epiphyte_daemon::{Named, ObjectKey};
 use jiff::Timestamp;
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny};
+use serde::de::IgnoredAny;
 
 use super::{Container, Pod, Running, Workload};
-use crate::watch::Key;
 
+/// What of a pod is read.
 #[derive(Deserialize)]
-struct Manifest {
+pub(crate) struct Manifest {
     metadata: Metadata,
     #[serde(default)]
     spec: Spec,
@@ -96,9 +97,13 @@ struct RunningState {
     started_at: Option<Timestamp>,
 }
 
-impl<'de> Deserialize<'de> for Pod {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Manifest::deserialize(deserializer).map(Self::from)
+impl Named for Manifest {
+    fn key(&self) -> ObjectKey {
+        ObjectKey { namespace: self.metadata.namespace.clone(), name: self.metadata.name.clone() }
+    }
+
+    fn resource_version(&self) -> &str {
+        &self.metadata.resource_version
     }
 }
 
@@ -114,9 +119,8 @@ impl From<Manifest> for Pod {
             spec.with(status)
         };
         Self {
-            key: Key { namespace: metadata.namespace, name: metadata.name },
+            key: ObjectKey { namespace: metadata.namespace, name: metadata.name },
             uid: metadata.uid,
-            version: metadata.resource_version,
             workload,
             started: status.start_time,
             finished: matches!(status.phase.as_deref(), Some("Succeeded" | "Failed")),
@@ -141,6 +145,7 @@ impl ContainerSpec {
 #[cfg(test)]
 mod tests {
     use epiphyte_api::{Device, WorkloadKind};
+    use epiphyte_daemon::Watched as _;
 
     use crate::pods::Pod;
 
@@ -164,7 +169,7 @@ mod tests {
                   "state": { "running": { "startedAt": "2026-01-01T00:00:05Z" } } }
             ] }
         }"#;
-        let pod: Pod = serde_json::from_str(pod).unwrap();
+        let pod = Pod::read(serde_json::from_str(pod).unwrap());
         assert_eq!((pod.workload.kind, &*pod.workload.name), (Some(WorkloadKind::Deployment), "shop"));
         let app = pod.container("app").unwrap();
         assert_eq!((app.device, app.image_id.as_deref()), (Some(Device::Java), Some("sha256:1")));
@@ -175,8 +180,8 @@ mod tests {
 
     #[test]
     fn a_pod_that_was_just_made_can_be_read() {
-        let pod: Pod =
-            serde_json::from_str(r#"{ "metadata": { "name": "a", "namespace": "b" }, "spec": {} }"#).unwrap();
+        let pod = r#"{ "metadata": { "name": "a", "namespace": "b" }, "spec": {} }"#;
+        let pod = Pod::read(serde_json::from_str(pod).unwrap());
         assert_eq!((&*pod.workload.name, pod.workload.kind, pod.finished), ("a", None, false));
     }
 }

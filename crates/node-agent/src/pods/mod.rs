@@ -4,11 +4,12 @@ mod manifest;
 mod workload;
 
 use epiphyte_api::Device;
+use epiphyte_daemon::{ObjectKey, Served, Watched};
 use jiff::Timestamp;
 
 pub(crate) use workload::Workload;
 
-use crate::watch::{Key, Served, Shared, Watched};
+use crate::watch::Shared;
 
 /// The pods of this node, as they are shared.
 pub(crate) type Pods = Shared<Pod>;
@@ -16,9 +17,8 @@ pub(crate) type Pods = Shared<Pod>;
 /// A pod of this node.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Pod {
-    pub(crate) key: Key,
+    pub(crate) key: ObjectKey,
     pub(crate) uid: Box<str>,
-    pub(crate) version: Box<str>,
     /// What it belongs to.
     pub(crate) workload: Workload,
     /// When the kubelet took it up.
@@ -57,13 +57,10 @@ pub(crate) struct Running {
 impl Watched for Pod {
     const SERVED: Served = Served { group: "", version: "v1", kind: "Pod", plural: "pods" };
     const GUARDED: bool = false;
+    type Manifest = manifest::Manifest;
 
-    fn key(&self) -> Key {
-        self.key.clone()
-    }
-
-    fn version(&self) -> &str {
-        &self.version
+    fn read(manifest: Self::Manifest) -> Self {
+        manifest.into()
     }
 }
 

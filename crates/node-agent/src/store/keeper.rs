@@ -6,16 +6,15 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use epiphyte_api::Device;
+use epiphyte_daemon::{Awaited, chain};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{Store, StoreError, needed};
 use crate::backoff::Backoff;
-use crate::failure::chain;
 use crate::kubelet::PodResources;
 use crate::metrics::Metrics;
-use crate::ready::Awaited;
 
 /// How often it is looked whether the files are still there.
 const LOOK: Duration = Duration::from_secs(2);

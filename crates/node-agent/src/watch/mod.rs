@@ -1,34 +1,25 @@
 //! From the API server into maps that the rooms share: one watch for the pods of this node, one for pending questions.
 
-mod object;
-
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use futures::{StreamExt as _, TryStreamExt as _};
+use epiphyte_daemon::{Awaited, Object, ObjectKey, Sink, Watched};
 use kube::Api;
-use kube::runtime::{WatchStreamExt as _, watcher};
+use kube::runtime::watcher;
 use parking_lot::RwLock;
 use tokio::sync::watch;
-use tracing::{info, warn};
+use tracing::warn;
 
-pub(crate) use object::{Key, Object, Served, Watched};
-
-use crate::failure::chain;
 use crate::metrics::Metrics;
-use crate::ready::Awaited;
 
 /// Objects in one page of a first list: few, since a page is held whole while it is read.
 const PAGE: u32 = 30;
-
-/// Seconds after which the API server ends a watch; a few more without an event and the connection counts as dead.
-const WATCH_SECONDS: u32 = 200;
 
 /// The objects of a kind as the API server last told of them. Never held over an await.
 #[derive(Debug)]
 pub(crate) struct Shared<T> {
     /// Written by the watch; by others only to take over what the API server answered them.
-    objects: Arc<RwLock<BTreeMap<Key, Arc<T>>>>,
+    objects: Arc<RwLock<BTreeMap<ObjectKey, Arc<T>>>>,
     /// Counts changes.
     changes: watch::Sender<u64>,
 }
@@ -52,7 +43,7 @@ impl<T> Shared<T> {
     }
 
     /// One object.
-    pub(crate) fn get(&self, key: &Key) -> Option<Arc<T>> {
+    pub(crate) fn get(&self, key: &ObjectKey) -> Option<Arc<T>> {
         self.objects.read().get(key).cloned()
     }
 
@@ -62,18 +53,18 @@ impl<T> Shared<T> {
     }
 
     /// Puts an object in.
-    pub(crate) fn apply(&self, key: Key, object: T) {
+    pub(crate) fn apply(&self, key: ObjectKey, object: T) {
         self.objects.write().insert(key, Arc::new(object));
         self.changed();
     }
 
     /// Takes an object out.
-    pub(crate) fn delete(&self, key: &Key) {
+    pub(crate) fn delete(&self, key: &ObjectKey) {
         self.objects.write().remove(key);
         self.changed();
     }
 
-    fn retain(&self, keys: &HashSet<Key>) {
+    fn retain(&self, keys: &HashSet<ObjectKey>) {
         self.objects.write().retain(|key, _| keys.contains(key));
         self.changed();
     }
@@ -91,71 +82,44 @@ pub(crate) async fn keep<T: Watched>(
     awaited: Awaited,
     metrics: Metrics,
 ) {
-    let mut watch = Watch { objects, awaited: Some(awaited), listing: HashSet::new(), told: None, metrics };
-    let mut events = watcher(api, config.page_size(PAGE).timeout(WATCH_SECONDS)).default_backoff().boxed();
-    loop {
-        match events.try_next().await {
-            Ok(Some(event)) => watch.event(event),
-            Ok(None) => return,
-            Err(error) => watch.error(&error),
-        }
-    }
+    epiphyte_daemon::watch(api, config.page_size(PAGE), Kept { objects, metrics }, awaited).await;
 }
 
-struct Watch<T> {
+struct Kept<T> {
     objects: Shared<T>,
-    /// Readiness waits for this until the first list is complete.
-    awaited: Option<Awaited>,
-    /// Objects seen in the list that is under way.
-    listing: HashSet<Key>,
-    /// The error that was told last, so that a lasting one is told once.
-    told: Option<String>,
     metrics: Metrics,
 }
 
-impl<T: Watched> Watch<T> {
-    fn event(&mut self, event: watcher::Event<Object<T>>) {
-        if self.told.take().is_some() {
-            info!(kind = T::SERVED.kind, "the watch works again");
-        }
-        match event {
-            watcher::Event::Apply(object) => self.apply(object),
-            watcher::Event::Delete(object) => self.objects.delete(&object.key()),
-            watcher::Event::Init => self.listing.clear(),
-            watcher::Event::InitApply(object) => {
-                self.listing.insert(object.key());
-                self.apply(object);
-            }
-            watcher::Event::InitDone => {
-                self.objects.retain(&std::mem::take(&mut self.listing));
-                self.awaited = None;
-            }
-        }
+impl<T: Watched> Sink<T> for Kept<T> {
+    fn delivered(&self) {}
+
+    fn apply(&self, key: ObjectKey, content: T) {
+        self.objects.apply(key, content);
     }
 
-    fn apply(&self, object: Object<T>) {
-        let key = object.key();
-        match object.content {
-            Ok(content) => self.objects.apply(key, content),
-            Err(error) => {
-                let (namespace, name) = (&*key.namespace, &*key.name);
-                warn!(
-                    kind = T::SERVED.kind,
-                    namespace, name, error, "skipped an object that cannot be read; correct it"
-                );
-                // What it said before no longer holds.
-                self.objects.delete(&key);
-            }
-        }
+    fn skip(&self, key: &ObjectKey) {
+        // What it said before no longer holds.
+        self.objects.delete(key);
     }
 
-    fn error(&mut self, error: &watcher::Error) {
+    fn delete(&self, key: &ObjectKey) {
+        self.objects.delete(key);
+    }
+
+    fn listed(&self, keys: &HashSet<ObjectKey>) {
+        self.objects.retain(keys);
+    }
+
+    fn failed(&self) {
         self.metrics.watch_error(T::SERVED.plural);
-        let text = chain(error);
+    }
+
+    fn tell(&self, error: &watcher::Error, text: &str) -> bool {
         // The server forgot the version that we would go on from; a new list follows by itself.
-        if self.told.as_ref() != Some(&text) && !matches!(error, watcher::Error::WatchError(it) if it.code == 410) {
+        let forgot = matches!(error, watcher::Error::WatchError(it) if it.code == 410);
+        if !forgot {
             warn!(resource = T::SERVED.plural, error = %text, "the watch failed; trying again");
-            self.told = Some(text);
         }
+        !forgot
     }
 }

@@ -19,6 +19,7 @@ mod upkeep;
 
 use std::sync::Arc;
 
+use epiphyte_daemon::Ready;
 use kube::Client;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -36,7 +37,6 @@ use self::serving::Serving;
 use self::upkeep::Upkeep;
 use crate::SharedIndex;
 use crate::settings::Settings;
-use crate::synced::Synced;
 
 /// Where the webhook runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub struct Options {
 pub(crate) struct Webhook {
     pub(crate) options: Options,
     pub(crate) index: SharedIndex,
-    pub(crate) synced: Synced,
+    pub(crate) synced: Ready,
     /// Whether this replica leads, and so may write.
     pub(crate) leader: watch::Receiver<bool>,
     pub(crate) settings: watch::Receiver<Settings>,
@@ -88,7 +88,7 @@ impl Webhook {
 /// What answers reviews.
 struct Admission {
     index: SharedIndex,
-    synced: Synced,
+    synced: Ready,
     metrics: AdmissionMetrics,
 }
 

@@ -91,10 +91,6 @@ impl CollectorsIndex {
 }
 
 impl Fact for CollectorsGroupFact {
-    fn key(&self) -> ObjectKey {
-        self.key.clone()
-    }
-
     fn apply(self, index: &mut Index, now: Timestamp) -> Change {
         index.collectors.groups.insert(self.key.name.clone(), self);
         index.collectors.reckon(now)
@@ -106,7 +102,7 @@ impl Fact for CollectorsGroupFact {
     }
 
     fn keys(index: &Index) -> Vec<ObjectKey> {
-        index.collectors.groups.values().map(Fact::key).collect()
+        index.collectors.groups.values().map(|group| group.key.clone()).collect()
     }
 
     fn listed(index: &mut Index, now: Timestamp) -> Change {

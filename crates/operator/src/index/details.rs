@@ -32,10 +32,6 @@ pub struct DetailsFact {
 }
 
 impl Fact for DetailsFact {
-    fn key(&self) -> ObjectKey {
-        self.key.clone()
-    }
-
     fn apply(self, index: &mut Index, _now: Timestamp) -> Change {
         let change = self.workload.clone().map_or(Change::Nothing, Change::Workload);
         let stale = index.details.get(&self.key).is_some_and(|held| {

@@ -15,13 +15,10 @@ pub struct LumigoRecord {
 }
 
 impl Fact for LumigoRecord {
-    fn key(&self) -> ObjectKey {
-        ObjectKey { namespace: self.namespace.clone(), name: self.fact.name.clone() }
-    }
-
     fn apply(self, index: &mut Index, _now: Timestamp) -> Change {
         let namespace = self.namespace.clone();
-        index.lumigoes.insert(self.key(), self);
+        let key = ObjectKey { namespace: namespace.clone(), name: self.fact.name.clone() };
+        index.lumigoes.insert(key, self);
         index.reckon_lumigo(&namespace)
     }
 

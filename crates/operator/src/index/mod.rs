@@ -21,6 +21,7 @@ use jiff::Timestamp;
 
 pub use collectors::{CollectorsGroupFact, CollectorsIndex};
 pub use details::{DetailsFact, status_digest};
+pub use epiphyte_daemon::ObjectKey;
 pub use lumigo::LumigoRecord;
 pub use namespace::NamespaceRecord;
 pub use node::NodeFact;
@@ -61,15 +62,6 @@ impl fmt::Display for WorkloadKey {
     }
 }
 
-/// Namespace and name of an object; the namespace is empty for one of the cluster.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ObjectKey {
-    /// Namespace of the object.
-    pub namespace: Box<str>,
-    /// Name of the object.
-    pub name: Box<str>,
-}
-
 /// What has to be planned again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
@@ -85,9 +77,6 @@ pub enum Change {
 
 /// A fact that the index holds, one for each watched object.
 pub trait Fact: Sized {
-    /// Namespace and name of the object.
-    fn key(&self) -> ObjectKey;
-
     /// Puts the fact in.
     fn apply(self, index: &mut Index, now: Timestamp) -> Change;
 

@@ -15,10 +15,6 @@ pub struct NamespaceRecord {
 }
 
 impl Fact for NamespaceRecord {
-    fn key(&self) -> ObjectKey {
-        ObjectKey { namespace: "".into(), name: self.name.clone() }
-    }
-
     fn apply(self, index: &mut Index, _now: Timestamp) -> Change {
         index.change_namespace(&self.name, |namespace| namespace.annotation = self.annotation.clone())
     }

@@ -10,10 +10,6 @@ use super::{Change, Fact, Index, ObjectKey};
 pub struct NodeFact(pub Node);
 
 impl Fact for NodeFact {
-    fn key(&self) -> ObjectKey {
-        ObjectKey { namespace: "".into(), name: self.0.name.clone() }
-    }
-
     fn apply(self, index: &mut Index, _now: Timestamp) -> Change {
         let Self(node) = self;
         match index.nodes.binary_search_by(|held| held.name.cmp(&node.name)) {

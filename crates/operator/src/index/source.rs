@@ -35,10 +35,6 @@ pub enum SourceTarget {
 }
 
 impl Fact for SourceRecord {
-    fn key(&self) -> ObjectKey {
-        self.key.clone()
-    }
-
     fn apply(self, index: &mut Index, _now: Timestamp) -> Change {
         if index.sources.get(&self.key) == Some(&self) {
             return Change::Nothing;

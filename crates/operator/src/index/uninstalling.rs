@@ -13,10 +13,6 @@ pub struct UninstallingMark {
 }
 
 impl Fact for UninstallingMark {
-    fn key(&self) -> ObjectKey {
-        self.key.clone()
-    }
-
     fn apply(self, index: &mut Index, _now: Timestamp) -> Change {
         if &*self.key.name == UNINSTALLING_CONFIG_MAP { index.set_uninstalling(true) } else { Change::Nothing }
     }

@@ -1,4 +1,6 @@
 //! From manifests to facts, one impl for each watched kind but the workloads.
+//!
+//! What is read is public, though nobody outside can name it: facts are, and they tell in a trait what they are read from.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +9,12 @@ use epiphyte_api::{
     CollectorsGroupStatus, Device, InstrumentedApplicationSpec, InstrumentedApplicationStatus, LumigoSpec,
     LumigoStatus, SourceSpec, WorkloadKind,
 };
+use epiphyte_daemon::{Named, Served, Watched};
 use epiphyte_plan::{Annotation, ContainerDetails, Details, LumigoFact, Node, Taint, TaintEffect, TokenRef};
 use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::object::{Served, Watched};
 use crate::index::{
     CollectorsGroupFact, DetailsFact, LumigoRecord, NamespaceRecord, NodeFact, ObjectKey, SourceRecord, SourceTarget,
     UninstallingMark, WorkloadKey, status_digest,
@@ -20,7 +22,7 @@ use crate::index::{
 
 /// An object of a kind with a specification and a status.
 #[derive(Deserialize)]
-pub(crate) struct Manifest<Spec, Status> {
+pub struct Manifest<Spec, Status> {
     #[serde(default)]
     metadata: Metadata,
     spec: Spec,
@@ -62,6 +64,16 @@ impl Metadata {
     }
 }
 
+impl<Spec, Status> Named for Manifest<Spec, Status> {
+    fn key(&self) -> ObjectKey {
+        self.metadata.key()
+    }
+
+    fn resource_version(&self) -> &str {
+        &self.metadata.resource_version
+    }
+}
+
 impl Watched for NamespaceRecord {
     const SERVED: Served = Served { group: "", version: "v1", kind: "Namespace", plural: "namespaces" };
     const GUARDED: bool = false;
@@ -72,17 +84,23 @@ impl Watched for NamespaceRecord {
         let annotation = manifest.metadata.annotations.and_then(|annotations| annotations.instrument);
         Self { name: manifest.metadata.name, annotation: annotation.as_deref().map(Annotation::from) }
     }
-
-    fn resource_version(manifest: &Bare) -> &str {
-        &manifest.metadata.resource_version
-    }
 }
 
 /// An object of which only the metadata counts.
 #[derive(Deserialize)]
-pub(crate) struct Bare {
+pub struct Bare {
     #[serde(default)]
     metadata: Metadata,
+}
+
+impl Named for Bare {
+    fn key(&self) -> ObjectKey {
+        self.metadata.key()
+    }
+
+    fn resource_version(&self) -> &str {
+        &self.metadata.resource_version
+    }
 }
 
 impl Watched for UninstallingMark {
@@ -93,14 +111,10 @@ impl Watched for UninstallingMark {
     fn read(manifest: Bare) -> Self {
         Self { key: manifest.metadata.key() }
     }
-
-    fn resource_version(manifest: &Bare) -> &str {
-        &manifest.metadata.resource_version
-    }
 }
 
 #[derive(Deserialize, Default)]
-pub(crate) struct NodeSpec {
+pub struct NodeSpec {
     taints: Option<Vec<NodeTaint>>,
     #[serde(default)]
     unschedulable: bool,
@@ -117,7 +131,7 @@ struct NodeTaint {
 }
 
 #[derive(Deserialize, Default)]
-pub(crate) struct NodeStatus {
+pub struct NodeStatus {
     allocatable: Option<BTreeMap<Box<str>, Quantity>>,
     conditions: Option<Vec<NodeCondition>>,
 }
@@ -170,10 +184,6 @@ impl Watched for NodeFact {
             devices: offered.filter_map(|(resource, _)| Device::from_resource(&resource)).collect(),
         })
     }
-
-    fn resource_version(manifest: &Self::Manifest) -> &str {
-        &manifest.metadata.resource_version
-    }
 }
 
 impl Watched for SourceRecord {
@@ -211,10 +221,6 @@ impl Watched for SourceRecord {
             disables: spec.disable_instrumentation,
         }
     }
-
-    fn resource_version(manifest: &Self::Manifest) -> &str {
-        &manifest.metadata.resource_version
-    }
 }
 
 impl Watched for CollectorsGroupFact {
@@ -231,10 +237,6 @@ impl Watched for CollectorsGroupFact {
             ready: status.ready,
             since: ready.map(|condition| condition.last_transition_time.0),
         }
-    }
-
-    fn resource_version(manifest: &Self::Manifest) -> &str {
-        &manifest.metadata.resource_version
     }
 }
 
@@ -263,10 +265,6 @@ impl Watched for LumigoRecord {
                 token: secret.map(|secret| TokenRef { name: secret.name.into(), key: secret.key.into() }),
             },
         }
-    }
-
-    fn resource_version(manifest: &Self::Manifest) -> &str {
-        &manifest.metadata.resource_version
     }
 }
 
@@ -314,9 +312,5 @@ impl Watched for DetailsFact {
             status: status_digest(&status.unwrap_or_default()),
             key,
         }
-    }
-
-    fn resource_version(manifest: &Self::Manifest) -> &str {
-        &manifest.metadata.resource_version
     }
 }

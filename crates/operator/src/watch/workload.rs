@@ -4,11 +4,11 @@ use std::fmt;
 use std::marker::PhantomData;
 
 use epiphyte_api::WorkloadKind;
+use epiphyte_daemon::{Named, Served, Watched};
 use epiphyte_plan::{Manifest, Workload};
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::object::{Served, Watched};
 use crate::index::{Change, Fact, Index, ObjectKey, WorkloadKey};
 
 /// A type that stands for one kind of workload.
@@ -45,10 +45,6 @@ impl<K> fmt::Debug for Of<K> {
 }
 
 impl<K: Kind> Fact for Of<K> {
-    fn key(&self) -> ObjectKey {
-        ObjectKey { namespace: self.0.namespace.clone(), name: self.0.name.clone() }
-    }
-
     fn apply(self, index: &mut Index, _now: Timestamp) -> Change {
         index.apply_workload(self.0)
     }
@@ -63,10 +59,20 @@ impl<K: Kind> Fact for Of<K> {
     }
 }
 
-/// The manifest, with the version that reading it as a workload takes along.
+/// The manifest of a workload.
 #[derive(Deserialize)]
 #[serde(transparent)]
 pub(crate) struct WorkloadManifest(Manifest);
+
+impl Named for WorkloadManifest {
+    fn key(&self) -> ObjectKey {
+        ObjectKey { namespace: self.0.namespace().into(), name: self.0.name().into() }
+    }
+
+    fn resource_version(&self) -> &str {
+        self.0.resource_version()
+    }
+}
 
 impl<K: Kind> Watched for Of<K> {
     const SERVED: Served =
@@ -76,9 +82,5 @@ impl<K: Kind> Watched for Of<K> {
 
     fn read(manifest: WorkloadManifest) -> Self {
         Self(manifest.0.into_workload(K::KIND), PhantomData)
-    }
-
-    fn resource_version(manifest: &WorkloadManifest) -> &str {
-        manifest.0.resource_version()
     }
 }

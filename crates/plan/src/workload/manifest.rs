@@ -165,6 +165,16 @@ struct Mount {
 }
 
 impl Manifest {
+    /// Namespace of the object; empty where the manifest does not say.
+    pub fn namespace(&self) -> &str {
+        &self.metadata.namespace
+    }
+
+    /// Name of the object.
+    pub fn name(&self) -> &str {
+        &self.metadata.name
+    }
+
     /// Resource version of the object; empty for one that is not stored.
     pub fn resource_version(&self) -> &str {
         &self.metadata.resource_version

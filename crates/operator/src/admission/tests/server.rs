@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use epiphyte_daemon::Ready;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::client::conn::{http1, http2};
@@ -24,7 +25,6 @@ use super::*;
 use crate::admission::certificates::{Lifetimes, Material, provider};
 use crate::admission::serving::Serving;
 use crate::admission::{Admission, AdmissionMetrics, server};
-use crate::synced::Synced;
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -50,7 +50,7 @@ impl Server {
         serving.set(material.certified_key().expect("a key"));
         let mut registry = Registry::default();
         let metrics = AdmissionMetrics::new(&mut registry);
-        let admission = Arc::new(Admission { index: index(), synced: Synced::new(), metrics });
+        let admission = Arc::new(Admission { index: index(), synced: Ready::default(), metrics });
         let shutdown = CancellationToken::new();
         let task = tokio::spawn(server::serve(listener, Arc::clone(&serving), admission, shutdown.clone()));
         Self { address, serving, material, registry, shutdown, task }

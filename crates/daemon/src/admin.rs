@@ -6,17 +6,24 @@ use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
 use tokio::net::TcpListener;
+use tracing::warn;
 
-use crate::metrics::Metrics;
-use crate::ready::Ready;
+use crate::{Ready, Registry};
 
-/// Serves `/healthz`, `/readyz` and `/metrics` for as long as it is polled.
-pub(crate) async fn serve(listener: TcpListener, metrics: Metrics, ready: Ready) -> std::io::Result<()> {
+/// Serves `/healthz`, `/readyz` and `/metrics` until told to stop. That it cannot go on is told, and ends it.
+pub async fn serve(
+    listener: TcpListener,
+    metrics: Registry,
+    ready: Ready,
+    stop: impl Future<Output = ()> + Send + 'static,
+) {
     let router = Router::new()
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(answer).with_state(ready))
-        .route("/metrics", get(metrics_text).with_state(metrics));
-    axum::serve(listener, router).await
+        .route("/metrics", get(text).with_state(metrics));
+    if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
+        warn!(%error, "health and metrics are no longer served");
+    }
 }
 
 async fn answer(State(ready): State<Ready>) -> impl IntoResponse {
@@ -28,6 +35,6 @@ async fn answer(State(ready): State<Ready>) -> impl IntoResponse {
     }
 }
 
-async fn metrics_text(State(metrics): State<Metrics>) -> impl IntoResponse {
+async fn text(State(metrics): State<Registry>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], metrics.encode())
 }

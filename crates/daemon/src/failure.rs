@@ -1,7 +1,7 @@
 //! How failures are told.
 
 /// An error and its causes in one line: by itself, an error of a connection does not say what was wrong with it.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+pub fn chain(error: &dyn std::error::Error) -> String {
     let causes = std::iter::successors(error.source(), |cause| cause.source());
     causes
         .map(ToString::to_string)
