@@ -1,11 +1,11 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -26,7 +26,11 @@ type hierarchy struct {
 
 type hierarchies []hierarchy
 
-// makeCgroups makes a cgroup for the box in every hierarchy, below the one that this process is in.
+// What a node limits its pods by. The other controllers are handed on where the box has them.
+var needed = []string{"cpu", "cpuset", "memory", "pids"}
+
+// makeCgroups makes a cgroup for the box in every hierarchy: below the one that this process is in, or with version 2 below
+// one that hands controllers on.
 func makeCgroups() (hierarchies, error) {
 	found, err := findHierarchies()
 	if err != nil {
@@ -34,8 +38,12 @@ func makeCgroups() (hierarchies, error) {
 	}
 	for i := range found {
 		h := &found[i]
-		sweep(h.folder)
-		parent := h.folder
+		parent, err := h.parent()
+		if err != nil {
+			found[:i].remove()
+			return nil, err
+		}
+		sweep(parent)
 		h.folder = filepath.Join(parent, cgroupPrefix+strconv.Itoa(os.Getpid()))
 		if err := os.Mkdir(h.folder, 0o755); err != nil {
 			found[:i].remove()
@@ -49,6 +57,38 @@ func makeCgroups() (hierarchies, error) {
 		}
 	}
 	return found, nil
+}
+
+// parent finds the cgroup below which the box's has every controller. With version 2, the one that a process is in rarely
+// hands any on; then it is the nearest one above that does, or in the end the root, which can always be told to.
+func (h hierarchy) parent() (string, error) {
+	if h.controllers != "" {
+		return h.folder, nil
+	}
+	has, err := readWords(filepath.Join(h.at, "cgroup.controllers"))
+	if err != nil {
+		return "", err
+	}
+	// Those that are missing here are version 1's, which may be all.
+	wanted := slices.DeleteFunc(slices.Clone(needed), func(name string) bool { return !slices.Contains(has, name) })
+	for folder := h.folder; ; folder = filepath.Dir(folder) {
+		handed, err := readWords(filepath.Join(folder, "cgroup.subtree_control"))
+		if err != nil {
+			return "", err
+		}
+		missing := slices.DeleteFunc(slices.Clone(wanted), func(name string) bool { return slices.Contains(handed, name) })
+		if len(missing) == 0 {
+			return folder, nil
+		}
+		if folder == h.at {
+			// It stays so, since others may count on it by the time that this box ends. In a container this root is not the
+			// machine's, and refuses while there are processes in it.
+			if err := handOn(folder, missing); err != nil {
+				return "", fmt.Errorf("cannot have the controllers %s in cgroups: %w", strings.Join(missing, ", "), err)
+			}
+			return folder, nil
+		}
+	}
 }
 
 // findHierarchies tells the cgroups that this process is in.
@@ -180,8 +220,8 @@ func mountCgroups(groups []string) error {
 // delegate hands the controllers of version 2 on to the cgroups below. A cgroup that does so has no processes of its own,
 // so we move one down.
 func delegate(root string) error {
-	controllers, err := os.ReadFile(filepath.Join(root, "cgroup.controllers"))
-	if err != nil || len(bytes.TrimSpace(controllers)) == 0 {
+	controllers, err := readWords(filepath.Join(root, "cgroup.controllers"))
+	if err != nil || len(controllers) == 0 {
 		// Version 1 has them all.
 		return err
 	}
@@ -192,9 +232,15 @@ func delegate(root string) error {
 	if err := os.WriteFile(filepath.Join(below, "cgroup.procs"), []byte("0"), 0); err != nil {
 		return err
 	}
-	var on []string
-	for _, controller := range strings.Fields(string(controllers)) {
-		on = append(on, "+"+controller)
-	}
-	return os.WriteFile(filepath.Join(root, "cgroup.subtree_control"), []byte(strings.Join(on, " ")), 0)
+	return handOn(root, controllers)
+}
+
+// handOn lets the cgroups below one of version 2 have controllers.
+func handOn(folder string, controllers []string) error {
+	return os.WriteFile(filepath.Join(folder, "cgroup.subtree_control"), []byte("+"+strings.Join(controllers, " +")), 0)
+}
+
+func readWords(path string) ([]string, error) {
+	content, err := os.ReadFile(path)
+	return strings.Fields(string(content)), err
 }
