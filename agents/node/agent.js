@@ -1,8 +1,8 @@
 // The agent proper: OpenTelemetry's SDK with its instrumentations, configured by the environment. Bundled by build.mjs.
 'use strict';
 
-const { pathToFileURL } = require('node:url');
-const { register } = require('node:module');
+const { pathToFileURL } = require('url');
+const { register } = require('module');
 const { diag, DiagConsoleLogger, trace } = require('@opentelemetry/api');
 const { diagLogLevelFromString } = require('@opentelemetry/core');
 const { getNodeAutoInstrumentations, getResourceDetectors } = require('@opentelemetry/auto-instrumentations-node');
@@ -21,9 +21,12 @@ if (process.env.OTEL_LOG_LEVEL) {
   diag.setLogger(new DiagConsoleLogger(), { logLevel: diagLogLevelFromString(process.env.OTEL_LOG_LEVEL) });
 }
 
-// Only the modules that somebody instruments are touched; the others are loaded as without.
-const { registerOptions } = createAddHookMessageChannel();
-register('import-in-the-middle/hook.mjs', pathToFileURL(__filename), registerOptions);
+// Only the modules that somebody instruments are touched; the others are loaded as without. Before 18.19 and 20.6 nothing
+// can be put around ES modules from here.
+if (register) {
+  const { registerOptions } = createAddHookMessageChannel();
+  register('import-in-the-middle/hook.mjs', pathToFileURL(__filename), registerOptions);
+}
 
 // The clouds' detectors ask the network at every start, and where there is no cloud they wait and warn. Who the telemetry is
 // from is known without them.

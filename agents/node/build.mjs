@@ -1,13 +1,12 @@
-// Builds the Node.js agent: `node build.mjs FOLDER`, where `npm ci` has been run. One file for nearly all of it, and
-// beside it the one package that has to stay as it is.
+// Builds a Node.js agent: `node build.mjs FOLDER`, where `npm ci` has been run. One file for nearly all of it, and beside it
+// the packages that have to stay as they are: `epiphyte.kept` of package.json, in the order in which one needs the next.
 
 import { build } from 'esbuild';
 import fs from 'node:fs';
 import path from 'node:path';
 
 const out = process.argv[2];
-// In the order in which one needs the next.
-const KEPT = ['import-in-the-middle', 'cjs-module-lexer', 'es-module-lexer', 'module-details-from-path'];
+const { target, kept } = JSON.parse(fs.readFileSync('package.json')).epiphyte;
 const USED = /\.(js|mjs|cjs|wasm)$|^package\.json$|^(licen[sc]e|notice)/i;
 
 const { metafile } = await build({
@@ -15,21 +14,20 @@ const { metafile } = await build({
   outfile: path.join(out, 'agent.js'),
   bundle: true,
   platform: 'node',
-  target: 'node18.19',
+  target,
   // Some instrumentations name things after functions and classes.
   keepNames: true,
   minifySyntax: true,
   minifyWhitespace: true,
   legalComments: 'none',
-  external: ['import-in-the-middle'],
+  external: kept.slice(0, 1),
   metafile: true,
   logLevel: 'error',
   // The cases that libraries of a browser's kind try.
   mainFields: ['main'],
 });
 
-fs.copyFileSync('register.js', path.join(out, 'register.js'));
-for (const name of KEPT) copyUsed(path.join('node_modules', name), path.join(out, 'node_modules', name));
+for (const name of kept) copyUsed(path.join('node_modules', name), path.join(out, 'node_modules', name));
 fs.writeFileSync(path.join(out, 'LICENSES.txt'), licences(Object.keys(metafile.inputs)));
 
 function copyUsed(from, to) {

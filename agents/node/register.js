@@ -2,9 +2,13 @@
 // runs in old ones too and only then loads the rest.
 'use strict';
 
-function isServed(version) {
+// As agents/catalog.yaml has it.
+function agentFor(version) {
   const [major, minor] = version.split('.').map(Number);
-  return major === 18 ? minor >= 19 : major === 20 ? minor >= 6 : major > 20;
+  const isAtLeast = (wanted, least) => major > wanted || (major === wanted && minor >= least);
+  if (isAtLeast(20, 6) || (major === 18 && minor >= 19)) return './agent.js';
+  if (isAtLeast(14, 18)) return './14/agent.js';
+  return undefined;
 }
 
 function say(text) {
@@ -14,8 +18,9 @@ function say(text) {
 try {
   // Worker threads inherit the option; their process is instrumented already.
   const { isMainThread } = require('worker_threads');
-  if (!isServed(process.versions.node)) say(process.version + ' is not served');
-  else if (isMainThread) require('./agent.js');
+  const agent = agentFor(process.versions.node);
+  if (!agent) say(process.version + ' is not served');
+  else if (isMainThread) require(agent);
 } catch (error) {
   say((error && error.message) || error);
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::Language;
 
-/// The agents that there are, at most one for each language.
+/// The agents that there are. Where a language has several, the later ones are fallbacks of the first.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Catalog {
@@ -57,25 +57,39 @@ impl Catalog {
         yaml_serde::from_str(yaml)
     }
 
-    /// The agent for a language.
-    pub fn agent(&self, language: &Language) -> Option<&Agent> {
-        self.agents.iter().find(|agent| agent.language == *language)
+    /// The agents for a language, the preferred one first.
+    pub fn agents(&self, language: &Language) -> impl Iterator<Item = &Agent> {
+        self.agents.iter().filter(move |agent| agent.language == *language)
+    }
+
+    /// The agent that serves a version of a language's runtime: the first one that does. With a version that begins with no
+    /// number it is the preferred one: where nothing is known, the agent itself decides.
+    pub fn agent(&self, language: &Language, version: &str) -> Option<&Agent> {
+        let version = Version::read(version);
+        let serves = |agent: &&Agent| version.as_ref().is_none_or(|version| agent.serves(version));
+        self.agents(language).find(serves)
+    }
+
+    /// The versions of a language's runtime that are served by one agent or the other, for people.
+    pub fn served(&self, language: &Language) -> String {
+        let mut ranges: Vec<Versions> =
+            self.agents(language).flat_map(|agent| agent.versions.iter().cloned()).collect();
+        ranges.sort_by(|one, other| one.from.cmp(&other.from));
+        // What follows on without a gap is one range.
+        ranges.dedup_by(|next, range| {
+            let follows = range.below.as_ref().is_none_or(|below| next.from <= *below);
+            if follows {
+                range.below.clone_from(&next.below);
+            }
+            follows
+        });
+        ranges.iter().map(Versions::to_string).collect::<Vec<_>>().join(", or ")
     }
 }
 
 impl Agent {
-    /// Whether the agent serves a version of the runtime. One that begins with no number counts as served: where nothing is
-    /// known, the agent itself decides.
-    pub fn serves(&self, version: &str) -> bool {
-        let Some(version) = Version::read(version) else {
-            return true;
-        };
-        self.versions.iter().any(|range| range.contains(&version))
-    }
-
-    /// The versions that it serves, for people.
-    pub fn served(&self) -> String {
-        self.versions.iter().map(Versions::to_string).collect::<Vec<_>>().join(", or ")
+    fn serves(&self, version: &Version) -> bool {
+        self.versions.iter().any(|range| range.contains(version))
     }
 }
 
@@ -118,13 +132,16 @@ impl fmt::Display for Versions {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::Catalog;
     use crate::{Device, Language};
 
     #[test]
     fn every_device_has_an_agent_and_every_agent_a_device() {
         let catalog = Catalog::read(include_str!("../../../agents/catalog.yaml")).unwrap();
-        assert_eq!(catalog.agents.len(), Device::ALL.len());
+        let languages: HashSet<_> = catalog.agents.iter().map(|agent| agent.language.to_string()).collect();
+        assert_eq!(languages.len(), Device::ALL.len());
         for agent in &catalog.agents {
             assert!(Device::for_language(&agent.language).is_some(), "{}", agent.language);
             assert!(!agent.versions.is_empty(), "{}", agent.language);
@@ -133,11 +150,11 @@ mod tests {
 
     #[test]
     fn versions_are_compared_as_numbers() {
-        let serves = |language, version| Catalog::built_in().agent(&language).unwrap().serves(version);
+        let serves = |language, version| Catalog::built_in().agent(&language, version).is_some();
         for (language, served, not_served) in [
             (Language::Java, &["8.0.392", "21.0.4+7-LTS", "8"][..], &["7.0.80", "6"][..]),
             (Language::Python, &["3.9.18", "3.14.0"], &["3.8.18", "2.7.18", "4.0"]),
-            (Language::JavaScript, &["18.19.0", "20.6.0", "24.1.0", "100.0.0"], &["18.18.2", "19.9.0", "20.5.1"]),
+            (Language::JavaScript, &["14.18.0", "18.18.2", "19.9.0", "20.6.0", "100.0.0"], &["14.17.6", "12.22.12"]),
             (Language::Go, &["1.19", "1.22.3", "1.24rc1"], &["1.18.10", "1.9.7"]),
         ] {
             for version in served {
@@ -152,13 +169,26 @@ mod tests {
     #[test]
     fn a_version_that_tells_nothing_is_left_to_the_agent() {
         for version in ["", "unknown", "."] {
-            assert!(Catalog::built_in().agent(&Language::Java).unwrap().serves(version), "{version:?}");
+            assert!(Catalog::built_in().agent(&Language::Java, version).is_some(), "{version:?}");
         }
     }
 
     #[test]
     fn what_is_served_is_said_in_words() {
-        let agent = Catalog::built_in().agent(&Language::JavaScript).unwrap();
-        assert_eq!(agent.served(), "18.19 to below 19, or 20.6 and newer");
+        let served = |language| Catalog::built_in().served(&language);
+        assert_eq!(served(Language::Python), "3.9 to below 4");
+        assert_eq!(served(Language::JavaScript), "14.18 and newer", "of both agents together");
+    }
+
+    #[test]
+    fn a_version_that_the_first_agent_does_not_serve_gets_the_fallback() {
+        let agent = |version| &*Catalog::built_in().agent(&Language::JavaScript, version).unwrap().name;
+        let (present, fallback) = (agent("22.1.0"), agent("16.20.2"));
+        assert_ne!(present, fallback);
+        for (version, expected) in
+            [("18.19.0", present), ("20.6.0", present), ("18.18.2", fallback), ("20.5.1", fallback)]
+        {
+            assert_eq!(agent(version), expected, "{version}");
+        }
     }
 }

@@ -93,8 +93,10 @@ impl ContainerDetails {
 
     /// What was found and what the language's agent asks for, where the two do not meet.
     fn outside_of_what_is_served(&self) -> Option<Finding> {
-        let (version, agent) = (self.runtime_version.as_deref()?, Catalog::built_in().agent(&self.language)?);
-        let said = || format!("{} {version}; served: {}", self.language, agent.served());
-        (!agent.serves(version)).then(|| Finding::about(Reason::RuntimeVersionNotServed, said()))
+        let (version, catalog) = (self.runtime_version.as_deref()?, Catalog::built_in());
+        let is_outside =
+            catalog.agents(&self.language).next().is_some() && catalog.agent(&self.language, version).is_none();
+        let said = || format!("{} {version}; served: {}", self.language, catalog.served(&self.language));
+        is_outside.then(|| Finding::about(Reason::RuntimeVersionNotServed, said()))
     }
 }

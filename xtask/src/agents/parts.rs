@@ -62,7 +62,7 @@ pub const PARTS: [Part; 5] = [
     Part {
         name: "node",
         title: "Node.js agent",
-        inputs: &["agents/node"],
+        inputs: &["agents/node", "agents/node-14"],
         built_by: &[THIS],
         program: None,
         build: node,
@@ -111,12 +111,25 @@ fn python(step: &mut Step, _: &Path, folder: &Path) -> Result<()> {
 }
 
 fn node(step: &mut Step, work: &Path, folder: &Path) -> Result<()> {
-    let source = work.join("source");
-    files::copy(&root().join("agents/node"), &source)?;
+    let (agents, present, fallback) = (root().join("agents"), work.join("present"), work.join("14"));
+    for source in [&present, &fallback] {
+        files::copy(&agents.join("node"), source)?;
+    }
+    // The same program, made of what serves older versions.
+    for file in ["package.json", "package-lock.json"] {
+        fs::copy(agents.join("node-14").join(file), fallback.join(file))
+            .context("cannot copy the fallback's packages")?;
+    }
+    bundle(step, &present, folder)?;
+    bundle(step, &fallback, &folder.join("14"))?;
+    fs::copy(present.join("register.js"), folder.join("register.js")).context("cannot copy register.js").map(drop)
+}
+
+fn bundle(step: &mut Step, source: &Path, folder: &Path) -> Result<()> {
     let mut install = Command::new("npm");
-    install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(&source);
+    install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(source);
     command::run(step, install).context("Node.js 18 with npm is needed (Debian: npm)")?;
     let mut build = Command::new("node");
-    build.arg("build.mjs").arg(folder).current_dir(&source);
+    build.arg("build.mjs").arg(folder).current_dir(source);
     command::run(step, build)
 }

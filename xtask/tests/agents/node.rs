@@ -2,13 +2,39 @@
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
+use std::path::PathBuf;
+use std::process::Command;
 
-use crate::stage::{Stage, errors, programs};
+use crate::stage::{Stage, errors, programs, skip};
 
 #[test]
 fn node_sends_one_trace_of_server_and_client() {
     let Some(stage) = Stage::new() else { return };
     stage.traces("nodejs", stage.command("node").arg(programs().join("sample.js")));
+}
+
+#[test]
+fn older_versions_send_one_trace_of_server_and_client_by_the_fallback() {
+    for version in ["node-14", "node-16"] {
+        let Some(stage) = Stage::new() else { return };
+        let Some(node) = old_node(&stage, version) else { return };
+        stage.traces("nodejs", stage.command(node).arg(programs().join("sample-14.js")));
+    }
+}
+
+/// An older version of Node.js, of npm's packages of it. `None`, and said so, where there is none for this machine.
+fn old_node(stage: &Stage, version: &str) -> Option<PathBuf> {
+    for file in ["package.json", "package-lock.json"] {
+        fs::copy(programs().join(file), stage.path(file)).expect("copy the packages' names");
+    }
+    let mut install = Command::new("npm");
+    install.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]).current_dir(stage.path(""));
+    assert!(install.status().expect("start npm").success());
+    let node = stage.path("node_modules").join(version).join("bin/node");
+    if !node.is_file() {
+        skip(version, "npm has none for this machine");
+    }
+    node.is_file().then_some(node)
 }
 
 #[test]
