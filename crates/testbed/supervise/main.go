@@ -33,8 +33,11 @@ func main() {
 		}
 	}
 	boxed := flag.Bool("box", false, "run everything in namespaces and cgroups of its own")
-	var forwards listFlag
-	flag.Var(&forwards, "forward", "with --box, LISTEN=DIAL: pass connections on, host:HOST:PORT to HOST:PORT of the box, or HOST:PORT of the box to unix:NAME in the folder")
+	var forwards []string
+	flag.Func("forward", "with --box, LISTEN=DIAL: pass connections on, host:HOST:PORT to HOST:PORT of the box, or HOST:PORT of the box to unix:NAME in the folder", func(value string) error {
+		forwards = append(forwards, value)
+		return nil
+	})
 	flag.Usage = func() {
 		fmt.Fprintln(os.Stderr, "usage: supervise [--box [--forward LISTEN=DIAL]...] FOLDER_FOR_TEMPORARY_FOLDERS PREFIX")
 		flag.PrintDefaults()
@@ -64,14 +67,4 @@ func fail(err error) {
 		fmt.Fprintln(os.Stderr, "supervise:", err)
 		os.Exit(1)
 	}
-}
-
-// listFlag is a flag that can be given more than once.
-type listFlag []string
-
-func (l *listFlag) String() string { return fmt.Sprint(*l) }
-
-func (l *listFlag) Set(value string) error {
-	*l = append(*l, value)
-	return nil
 }
