@@ -7,7 +7,7 @@ use epiphyte_testbed::{Component, image};
 use serde_json::{Value, json};
 
 use crate::installed::{AGENT, Installed, NODE, test_alone};
-use crate::support::{eventually, until};
+use crate::support::{PYTHON, eventually, until};
 use crate::workloads::service;
 
 /// How often a device is offered by the node, as the API server knows it.
@@ -178,17 +178,13 @@ fn a_node_without_an_agent_is_a_reason_and_no_pod_waits_because_of_us() {
         );
         told.await;
         // What can go to the node that has it goes there.
-        cluster
-            .until_devices(WorkloadKind::Deployment, namespace, "somewhere", &[("app", crate::support::PYTHON)])
-            .await;
+        cluster.until_devices(WorkloadKind::Deployment, namespace, "somewhere", &[("app", PYTHON)]).await;
         installed.rolled_out(namespace, "somewhere");
         cluster.kubectl(&["delete", "node", "node-b"]);
         // Nobody ends there what was never started.
         let there = ["delete", "pods", "--all-namespaces", "--field-selector=spec.nodeName=node-b", "--force"];
         cluster.kubectl(&there);
-        cluster
-            .until_devices(WorkloadKind::DaemonSet, namespace, "everywhere", &[("app", crate::support::PYTHON)])
-            .await;
+        cluster.until_devices(WorkloadKind::DaemonSet, namespace, "everywhere", &[("app", PYTHON)]).await;
     });
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::installed::{Installed, repository, test};
 use crate::support::{source, until};
-use crate::workloads::{container, deployment, service, with_command};
+use crate::workloads::{container, deployment, service, with_command, with_probe};
 
 /// The four services: Deployment, language as their telemetry tells it.
 const SERVICES: [(&str, &str); 4] =
@@ -92,7 +92,7 @@ fn a_source_names_the_service_and_containers_that_share_a_pod_are_told_apart() {
             namespace,
             &[
                 service("renamed", "sample-python"),
-                deployment("pair", &[crate::workloads::with_probe(container("first", "sample-python")), second]),
+                deployment("pair", &[with_probe(container("first", "sample-python")), second]),
             ],
         );
         let mut named = source(namespace, "renamed", "Deployment", "renamed", false);
