@@ -50,11 +50,29 @@ pub fn test_alone(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
 fn run(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
     match &*INSTALLED {
         Ok(installed) => {
+            let _logs = LogsOfFailure(installed);
             installed.runtime.block_on(test(installed, namespace));
             // What still ran would be in the way of others.
             installed.cluster.kubectl(&["delete", "namespace", namespace, "--wait=false"]);
         }
         Err(why) => skipped(why),
+    }
+}
+
+/// Shows what operator and node agent said last when a test fails.
+struct LogsOfFailure<'a>(&'a Installed);
+
+impl Drop for LogsOfFailure<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            for (namespace, what) in
+                [(SYSTEM, "deployment/epiphyte-operator"), (AGENT, "daemonset/epiphyte-node-agent")]
+            {
+                let logs = ["logs", "-n", namespace, what, "--all-pods", "--tail=60"];
+                let said = self.0.cluster.plane.kubectl_with(&logs, "").unwrap_or_else(|error| error.to_string());
+                eprintln!("--- the end of the log of {what} ---\n{said}");
+            }
+        }
     }
 }
 

@@ -1,5 +1,10 @@
 //! The operator and the node agent from their images and manifests, on a node that runs pods: real programs, real telemetry.
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test fails by panicking, and shows what was said until then"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
