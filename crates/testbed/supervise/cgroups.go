@@ -9,10 +9,14 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // A cgroup of the box carries the process id of whoever has to remove it.
 const cgroupPrefix = "epiphyte-box-"
+
+// How long what was left behind may take to be gone.
+const sweepTakes = 5 * time.Second
 
 // hierarchy is one tree of cgroups: one of several of version 1, or the one of version 2.
 type hierarchy struct {
@@ -174,8 +178,15 @@ func sweep(parent string) {
 	left, _ := filepath.Glob(filepath.Join(parent, cgroupPrefix+"*"))
 	for _, folder := range left {
 		pid := strings.TrimPrefix(filepath.Base(folder), cgroupPrefix)
-		if _, err := os.Stat("/proc/" + pid); errors.Is(err, os.ErrNotExist) {
+		if _, err := os.Stat("/proc/" + pid); !errors.Is(err, os.ErrNotExist) {
+			continue
+		}
+		// The kernel has ended the processes in it by then, but may not be done with them.
+		for end := time.Now().Add(sweepTakes); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 			removeCgroup(folder)
+			if _, err := os.Stat(folder); errors.Is(err, os.ErrNotExist) {
+				break
+			}
 		}
 	}
 }
