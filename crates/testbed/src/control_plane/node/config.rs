@@ -24,6 +24,8 @@ pub(super) fn containerd(folder: &Path, tools: &Tools) -> String {
         r#"version = 2
 [grpc]
 address = "{socket}"
+[plugins."io.containerd.internal.v1.opt"]
+path = "{folder}/opt"
 [plugins."io.containerd.grpc.v1.cri"]
 # The machine may not let us make a process more precious than we are.
 restrict_oom_score_adj = true
