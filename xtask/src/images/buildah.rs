@@ -49,13 +49,19 @@ impl Buildah {
         fs::write(&policy, r#"{"default": [{"type": "insecureAcceptAnything"}]}"#)?;
         let registries = scratch.join("registries.conf");
         fs::write(&registries, "")?;
-        let mut build = Command::new(self.root.join("usr/bin/buildah"));
+        let settings = scratch.join("containers.conf");
+        fs::write(&settings, format!("[network]\nnetwork_config_dir = \"{}\"\n", scratch.join("networks").display()))?;
+        // It keeps notes below /var/lib, whatever it is told: there is one of its own, for as long as it runs.
+        let mut build = Command::new("unshare");
+        build.args(["--mount", "sh", "-c", r#"mount -t tmpfs tmpfs /var/lib && exec "$0" "$@""#]);
+        build.arg(self.root.join("usr/bin/buildah"));
         build.args(["--storage-driver", "vfs"]).arg("--root").arg(scratch.join("storage"));
         build.arg("--runroot").arg(scratch.join("run")).args(["build", "--isolation", "chroot", "--layers=false"]);
         // The same content gives the same image.
         build.args(["--timestamp", "0"]).arg("--signature-policy").arg(&policy);
         build.arg("--tag").arg(format!("oci-archive:{}:{image}", archive.display())).arg(context);
         build.env("LD_LIBRARY_PATH", debian::libraries(&self.root)).env("CONTAINERS_REGISTRIES_CONF", &registries);
+        build.env("CONTAINERS_CONF", &settings);
         build.env("TMPDIR", scratch);
         command::run(step, build).with_context(|| format!("{image} cannot be built"))
     }
