@@ -48,7 +48,7 @@ pub fn build(images: &[Image], profile: Profile) -> Result<PathBuf> {
         let built = workshop.build(&mut step, image, profile);
         match &built {
             Ok((archive, how)) => {
-                step.end(Outcome::Ok, &format!("{how}, {}{}", size(archive), over(image, archive, profile)))
+                step.end(Outcome::Ok, &format!("{how}, {}{}", size(archive), over(image, archive, profile)));
             }
             Err(_) => step.end(Outcome::Failed, ""),
         }
