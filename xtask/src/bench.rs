@@ -7,14 +7,14 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::program::{self, Profile};
 use crate::repository::root;
-use crate::step::{Outcome, Step, headline};
+use crate::step::{Step, headline};
 
 /// Runs the benchmarks with the arguments given.
 pub fn run(arguments: &[OsString]) -> Result<()> {
     headline("Building");
     let mut step = Step::start("epiphyte, static");
     let shipped = program::build_static(&mut step, "epiphyte", Profile::Release);
-    step.end(if shipped.is_ok() { Outcome::Ok } else { Outcome::Failed }, "");
+    step.end_as(&shipped);
     let shipped = shipped?;
     let library = program::build(&["epiphyte-injector"], Profile::Injector)?.join("libepiphyte_injector.so");
     let programs = program::build(&["epiphyte-bench"], Profile::Release)?;

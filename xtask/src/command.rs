@@ -7,6 +7,12 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::step::Step;
 
+/// Whether the `PATH` has a program.
+pub fn has(program: &str) -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&paths).any(|folder| folder.join(program).is_file())
+}
+
 /// Runs a command and shows its last line beside the step.
 ///
 /// # Errors

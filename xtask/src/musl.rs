@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use epiphyte_testbed::{cache, debian};
 
+use crate::command;
+
 /// The packages that it takes: the library, and what programs are linked with.
 pub const PACKAGES: [&str; 2] = ["musl", "musl-dev"];
 
@@ -17,7 +19,7 @@ pub const PACKAGES: [&str; 2] = ["musl", "musl-dev"];
 /// The packages cannot be had.
 pub fn path() -> Result<OsString> {
     let path = std::env::var_os("PATH").unwrap_or_default();
-    if std::env::split_paths(&path).any(|folder| folder.join("musl-gcc").is_file()) {
+    if command::has("musl-gcc") {
         return Ok(path);
     }
     let root = debian::tool("musl", &PACKAGES, &mut |_| ())?;

@@ -46,7 +46,7 @@ pub fn build(crates: &[&str], profile: Profile) -> Result<PathBuf> {
     build.args(["build", "--profile", profile]);
     build.args(crates.iter().flat_map(|name| ["--package", name]));
     let built = command::run(&mut step, build);
-    step.end(if built.is_ok() { Outcome::Ok } else { Outcome::Failed }, "");
+    step.end_as(&built);
     built.with_context(|| format!("{} cannot be built", crates.join(", ")))?;
     Ok(repository::target_folder()?.join(profile))
 }

@@ -60,6 +60,11 @@ impl Step {
         }
     }
 
+    /// Says that the step ended as its work did.
+    pub fn end_as<T, E>(self, done: &Result<T, E>) {
+        self.end(if done.is_ok() { Outcome::Ok } else { Outcome::Failed }, "");
+    }
+
     /// Says how the step ended.
     pub fn end(self, outcome: Outcome, note: &str) {
         let word = match outcome {

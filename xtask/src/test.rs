@@ -63,8 +63,8 @@ fn prepare() -> Result<Option<PathBuf>> {
         step.end(Outcome::Skipped, &format!("{tool} is not on the PATH; their tests are left out"));
         return Ok(None);
     }
-    agents::folder()?;
     if let Some(why) = epiphyte_testbed::no_node()? {
+        agents::folder()?;
         Step::start("images").end(Outcome::Skipped, &format!("{why}; the tests on a node are left out"));
         return Ok(None);
     }
@@ -78,7 +78,7 @@ fn build(arguments: &[OsString]) -> Result<()> {
     build.args(["test", "--no-run"]).args(scope(arguments)).args(for_cargo);
     let mut step = Step::start("tests");
     let built = command::run(&mut step, build);
-    step.end(if built.is_ok() { Outcome::Ok } else { Outcome::Failed }, "");
+    step.end_as(&built);
     built.context("the tests do not build")
 }
 

@@ -109,7 +109,8 @@ pub(crate) fn is_this_system() -> Result<()> {
     if is_it { Ok(()) } else { Err(Error::NotDebian { suite: SUITE }) }
 }
 
-/// A folder of the cache with packages unpacked, for use on this machine from where they are; unpacks them first where it is not there.
+/// A folder of the cache with packages unpacked, for use on this machine from where they are; unpacks them first where it
+/// is not there.
 ///
 /// # Errors
 /// As [`Debian::open`] and [`Debian::unpack`].

@@ -7,6 +7,7 @@ use kube::Api;
 use kube::api::{Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
+use crate::image::architecture;
 use crate::{ControlPlane, Error, Result};
 
 /// A node to write; see [`ControlPlane::create_node`].
@@ -23,17 +24,12 @@ impl FakeNode {
     /// A ready Linux node for this machine's architecture with 8 cores, 32 GiB and room for 110 pods.
     pub fn new(name: impl Into<String>) -> Self {
         let name = name.into();
-        let architecture = match std::env::consts::ARCH {
-            "x86_64" => "amd64",
-            "aarch64" => "arm64",
-            other => other,
-        };
         let pairs = |pairs: &[(&str, &str)]| pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect();
         Self {
             labels: pairs(&[
                 ("kubernetes.io/hostname", &name),
                 ("kubernetes.io/os", "linux"),
-                ("kubernetes.io/arch", architecture),
+                ("kubernetes.io/arch", architecture()),
             ]),
             taints: Vec::new(),
             allocatable: pairs(&[("cpu", "8"), ("memory", "32Gi"), ("ephemeral-storage", "100Gi"), ("pods", "110")]),

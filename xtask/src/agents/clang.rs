@@ -23,9 +23,7 @@ pub struct Clang {
 impl Clang {
     /// Finds the compiler, or unpacks it into a new folder.
     pub fn find(step: &mut Step, folder: &Path) -> Result<Self> {
-        let paths = env::var_os("PATH").unwrap_or_default();
-        let has = |program: &&str| env::split_paths(&paths).any(|folder| folder.join(program).is_file());
-        if PROGRAMS.iter().all(has) {
+        if PROGRAMS.into_iter().all(command::has) {
             return Ok(Self { unpacked: None });
         }
         unpack(step, folder).context("clang and llvm-strip are needed; install the packages clang and llvm")?;

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::{Context as _, Result};
 use epiphyte_testbed::debian;
 
+use crate::command;
 use crate::step::Step;
 
 /// Maven and its libraries.
@@ -48,8 +49,7 @@ const PACKAGES: [&str; 32] = [
 /// # Errors
 /// This machine has none, and Debian's cannot be had.
 pub fn program(step: &mut Step) -> Result<PathBuf> {
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    if std::env::split_paths(&paths).any(|folder| folder.join("mvn").is_file()) {
+    if command::has("mvn") {
         return Ok("mvn".into());
     }
     let root =

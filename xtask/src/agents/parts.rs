@@ -36,8 +36,7 @@ const TOOLS: [&str; 5] = ["java", "python3", "node", "npm", "go"];
 
 /// The first program that is needed and not on the `PATH`.
 pub fn missing_tool() -> Option<&'static str> {
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    TOOLS.into_iter().find(|tool| !std::env::split_paths(&paths).any(|folder| folder.join(tool).is_file()))
+    TOOLS.into_iter().find(|tool| !command::has(tool))
 }
 
 /// All of them. The quick ones first, so that what is missing on a machine is told early.

@@ -76,7 +76,7 @@ pub fn objects(file: &str) -> Result<Vec<Value>> {
 pub fn step<T>(title: &str, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let step = Step::start(title);
     let done = work();
-    step.end(if done.is_ok() { Outcome::Ok } else { Outcome::Failed }, "");
+    step.end_as(&done);
     done.with_context(|| format!("did not manage: {title}"))
 }
 

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
+use epiphyte_testbed::cache::Key;
 use epiphyte_testbed::debian::Debian;
-use sha2::{Digest as _, Sha256};
 
 use crate::command;
 use crate::step::Step;
@@ -37,12 +37,8 @@ impl Part {
 /// # Errors
 /// A part cannot be read.
 pub fn digest(image: &str, parts: &[Part]) -> Result<String> {
-    let mut digest = Sha256::new();
-    let mut add = |bytes: &[u8]| {
-        // The length first, so that no two lists of parts look the same.
-        digest.update(bytes.len().to_le_bytes());
-        digest.update(bytes);
-    };
+    let mut key = Key::default();
+    let mut add = |bytes: &[u8]| key.add(bytes);
     add(image.as_bytes());
     for part in parts {
         match part {
@@ -64,7 +60,7 @@ pub fn digest(image: &str, parts: &[Part]) -> Result<String> {
             }
         }
     }
-    Ok(digest.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect())
+    Ok(key.finish())
 }
 
 /// Puts parts into a folder, which is made.

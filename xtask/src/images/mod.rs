@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum as _;
+use epiphyte_testbed::cache::Key;
 use indicatif::HumanBytes;
-use sha2::{Digest as _, Sha256};
 
 pub use catalog::Image;
 
@@ -102,10 +102,9 @@ impl Workshop {
 
     /// A folder that has archives by their plain names.
     fn gather(&self, archives: &[(Image, PathBuf)]) -> Result<PathBuf> {
-        let mut names = Sha256::new();
-        archives.iter().for_each(|(_, archive)| names.update(archive.as_os_str().as_encoded_bytes()));
-        let digest: String = names.finalize().iter().take(12).map(|byte| format!("{byte:02x}")).collect();
-        let folder = self.cache.join(format!("images-{digest}"));
+        let mut names = Key::default();
+        archives.iter().for_each(|(_, archive)| names.add(archive.as_os_str().as_encoded_bytes()));
+        let folder = self.cache.join(format!("images-{}", names.finish()));
         fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
         File::open(&folder)?.set_modified(SystemTime::now())?;
         for (image, archive) in archives {

@@ -33,13 +33,8 @@ pub fn archive(path: &Path, image: &str, files: &[(&Path, &str)], entrypoint: &[
             layer.append_path_with_name(file, inside.trim_start_matches('/'))?;
         }
         let layer = layer.into_inner()?;
-        let architecture = match std::env::consts::ARCH {
-            "x86_64" => "amd64",
-            "aarch64" => "arm64",
-            other => other,
-        };
         let config = json!({
-            "architecture": architecture,
+            "architecture": architecture(),
             "os": "linux",
             "config": {"Entrypoint": entrypoint, "User": "65535:65535"},
             "rootfs": {"type": "layers", "diff_ids": [digest(&layer)]},
@@ -55,6 +50,15 @@ pub fn archive(path: &Path, image: &str, files: &[(&Path, &str)], entrypoint: &[
         archive.finish()
     };
     write().map_err(Error::file("write", path))
+}
+
+/// This machine's architecture, as images and nodes call it.
+pub(crate) fn architecture() -> &'static str {
+    match std::env::consts::ARCH {
+        "x86_64" => "amd64",
+        "aarch64" => "arm64",
+        other => other,
+    }
 }
 
 fn append(archive: &mut tar::Builder<impl Write>, name: &str, content: &[u8]) -> std::io::Result<()> {

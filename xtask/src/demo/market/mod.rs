@@ -21,9 +21,9 @@ use self::view::View;
 use super::Ending;
 use super::cluster::{Cluster, comes_true, filename, step};
 use crate::images::{self, Image};
+use crate::program;
 use crate::program::Profile;
 use crate::step::{headline, say};
-use crate::{agents, program};
 
 /// Where the services are.
 const NAMESPACE: &str = "market";
@@ -35,7 +35,6 @@ const PATIENCE: Duration = Duration::from_secs(240);
 pub fn run(ending: Ending) -> Result<()> {
     headline("Building");
     program::kubernetes()?;
-    agents::folder()?;
     let images = images::build(Image::value_variants(), Profile::Quick)?;
 
     let runtime = Runtime::new().context("cannot start the runtime")?;
@@ -111,9 +110,10 @@ impl Story {
         let mut view = View::new();
         let started = Instant::now();
         let (services, trace) = loop {
-            let services = look(&self.cluster, &self.receiver.spans(), marked)?;
+            let spans = self.receiver.spans();
+            let services = look(&self.cluster, &spans, marked)?;
             view.show(&services);
-            let trace = trace::complete(&self.receiver.spans());
+            let trace = trace::complete(&spans);
             if let (true, Some(trace)) = (services.iter().all(Service::is_done), trace) {
                 break (services, trace);
             }
