@@ -127,6 +127,8 @@ reasons! {
         => ""
     InvalidDelivery Warning "The annotation `epiphyte.dev/delivery` is neither `device` nor `injector`, and is ignored."
         => "Set the annotation to `device` or `injector`, or remove it."
+    InvalidTokenLabel Warning "The label `lumigo.token-secret` or `lumigo.token-key` names what no Secret can be called or have, and its default counts."
+        => "Set the label to the name of a Secret of the namespace, or to a key in it."
     KindNotServedByDevice Warning "Devices serve Deployments, DaemonSets, StatefulSets and CronJobs only."
         => "Annotate the workload with `epiphyte.dev/delivery: injector`, or mark its owner."
 
