@@ -206,6 +206,9 @@ reasons! {
     AwaitingPodReplacement Waiting "The pod template is changed, but pods are replaced only when somebody replaces them."
         => "Delete the pods, or resume, restart or scale the workload."
 
+    AwaitingTemplateChange Info "What Epiphyte writes into the pod template is another now than when it was written; it reaches the workload at its next template change."
+        => "Nothing; to have it at once, change the template, as `kubectl rollout restart` does."
+
     // Failed writes.
     UpdateRejected Warning "The API server, a quota or another webhook refused the change; it will be tried again."
         => "Correct what the message names."

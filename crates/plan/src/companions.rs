@@ -34,9 +34,11 @@ impl Companions {
         key: Option<&str>,
     ) -> Option<Box<Self>> {
         [traces, logs, secret, key].iter().any(Option::is_some).then(|| {
-            let mut companions = Self::default();
-            companions.traces = !traces.is_some_and(|value| value.eq_ignore_ascii_case("false"));
-            companions.logs = logs.is_some_and(|value| value.eq_ignore_ascii_case("true"));
+            let mut companions = Self {
+                traces: !traces.is_some_and(|value| value.eq_ignore_ascii_case("false")),
+                logs: logs.is_some_and(|value| value.eq_ignore_ascii_case("true")),
+                ..Self::default()
+            };
             let mut invalid = Vec::new();
             let mut take =
                 |label: &str, value: Option<&str>, is_valid: fn(&str) -> bool, into: &mut Box<str>| match value {
