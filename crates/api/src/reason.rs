@@ -127,6 +127,8 @@ reasons! {
         => ""
     InvalidDelivery Warning "The annotation `epiphyte.dev/delivery` is neither `device` nor `injector`, and is ignored."
         => "Set the annotation to `device` or `injector`, or remove it."
+    InvalidTokenLabel Warning "The label `lumigo.token-secret` or `lumigo.token-key` names what no Secret can be called or have, and its default counts."
+        => "Set the label to the name of a Secret of the namespace, or to a key in it."
     KindNotServedByDevice Warning "Devices serve Deployments, DaemonSets, StatefulSets and CronJobs only."
         => "Annotate the workload with `epiphyte.dev/delivery: injector`, or mark its owner."
 
@@ -221,6 +223,9 @@ reasons! {
         => "Create the Job anew."
     AwaitingPodReplacement Waiting "The pod template is changed, but pods are replaced only when somebody replaces them."
         => "Delete the pods, or resume, restart or scale the workload."
+
+    AwaitingTemplateChange Info "What Epiphyte writes into the pod template is another now than when it was written; it reaches the workload at its next template change."
+        => "Nothing; to have it at once, change the template, as `kubectl rollout restart` does."
 
     // Failed writes.
     UpdateRejected Warning "The API server, a quota or another webhook refused the change; it will be tried again."

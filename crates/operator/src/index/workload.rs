@@ -108,6 +108,7 @@ fn same_but_for_version(held: &Workload, coming: &Workload) -> bool {
         controlled,
         annotation,
         label,
+        companions,
         delivery,
         replacement,
         pod,
@@ -122,6 +123,7 @@ fn same_but_for_version(held: &Workload, coming: &Workload) -> bool {
         && *controlled == coming.controlled
         && *annotation == coming.annotation
         && *label == coming.label
+        && *companions == coming.companions
         && *delivery == coming.delivery
         && *replacement == coming.replacement
         && *pod == coming.pod

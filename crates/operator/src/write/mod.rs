@@ -88,7 +88,7 @@ impl Writer {
         let before = read(&object, key)?;
         let (verdict, rendering) = {
             let index = self.index.read();
-            (index.plan(&before, Some(&before)), index.rendering(&key.namespace))
+            (index.plan(&before, Some(&before)), index.rendering(&before))
         };
         let operation = epiphyte_surgery::operate(key.kind, &mut object, &verdict, &rendering)
             .map_err(|error| Failure::Rejected(error.to_string()))?;
