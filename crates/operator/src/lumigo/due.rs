@@ -159,7 +159,7 @@ mod tests {
         let manifest: epiphyte_plan::Manifest = serde_json::from_value(deployment.clone()).expect("a manifest");
         let workload = manifest.into_workload(kind);
         let verdict = index.plan(&workload, Some(&workload));
-        epiphyte_surgery::operate(kind, &mut deployment, &verdict, &index.rendering("shop"))
+        epiphyte_surgery::operate(kind, &mut deployment, &verdict, &index.rendering(&workload))
             .expect("it is operated on");
         deployment
     }
