@@ -22,8 +22,8 @@ const SYSTEM: &str = "epiphyte-system";
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Every image that a test needs.
-const IMAGES: [&str; 7] =
-    ["operator", "node-agent", "sample-java", "sample-python", "sample-node", "sample-go", "sample-odd"];
+const IMAGES: [&str; 8] =
+    ["operator", "node-agent", "agents", "sample-java", "sample-python", "sample-node", "sample-go", "sample-odd"];
 
 /// What is installed; none where there can be no node, with the reason.
 static INSTALLED: LazyLock<Result<Installed, String>> = LazyLock::new(Installed::start);
