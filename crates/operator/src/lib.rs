@@ -5,6 +5,7 @@
 //! index on every replica. This file is the only place where they are wired.
 
 pub mod admission;
+mod conditions;
 mod decide;
 mod details;
 mod dirty;
@@ -13,6 +14,7 @@ mod failure;
 pub mod index;
 mod leadership;
 mod learn;
+mod lumigo;
 mod metrics;
 mod queue;
 mod reload;
@@ -71,6 +73,8 @@ pub struct Options {
     pub webhook: admission::Target,
     /// User name of our own service account; `None` outside the cluster.
     pub service_account: Option<String>,
+    /// Where the telemetry proxy reads which namespaces to monitor; the tokens to admit are written beside it.
+    pub namespaces_file: PathBuf,
 }
 
 /// The operator cannot go on.
@@ -103,7 +107,9 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
     let initial = options.config.as_deref().map_or_else(|| Ok(Settings::default()), Settings::from_file)?;
     let index: SharedIndex = Arc::new(RwLock::new(index::Index::new(&initial, &options.namespace)));
     let (metrics, dirty, synced) = (Metrics::new(), Dirty::default(), Ready::default());
-    let queues = Queues { surgery: Queue::new(), details: Queue::new(), statuses: Queue::new() };
+    let queues =
+        Queues { surgery: Queue::new(), details: Queue::new(), statuses: Queue::new(), lumigoes: Queue::new() };
+    let tokens = lumigo::Tokens::default();
     let election = initial.leader_election.clone();
     let (settings, _) = tokio::sync::watch::channel(initial);
 
@@ -147,7 +153,30 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
     let (events, recorder) = write::Events::new(client.clone(), queues.surgery.clone());
     let told_all = CancellationToken::new();
     let recorder = tokio::spawn(recorder.run(told_all.clone()));
-    background.spawn(decide::run(Arc::clone(&index), dirty.clone(), queues.clone(), writes.clone()));
+    let reader = lumigo::Reader {
+        client: client.clone(),
+        index: Arc::clone(&index),
+        dirty: dirty.clone(),
+        tokens: tokens.clone(),
+        metrics: metrics.clone(),
+    };
+    background.spawn(reader.run());
+    let files = lumigo::Files {
+        index: Arc::clone(&index),
+        tokens: tokens.clone(),
+        path: options.namespaces_file,
+        metrics: metrics.clone(),
+    };
+    background.spawn(files.run(synced.clone()));
+    let planner = decide::Planner {
+        index: Arc::clone(&index),
+        dirty: dirty.clone(),
+        tokens: tokens.clone(),
+        queues: queues.clone(),
+        events: events.clone(),
+        leader: writes.clone(),
+    };
+    background.spawn(planner.run());
     background.spawn(sources::run(Arc::clone(&index), events.clone(), writes.clone()));
     let mut writers = write::Writer {
         index: Arc::clone(&index),
@@ -155,6 +184,16 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
         queue: queues.surgery.clone(),
         workloads: workloads::Workloads::new(client.clone()),
         events: events.clone(),
+        leader: writes.clone(),
+        metrics: metrics.clone(),
+    }
+    .start(&shutdown);
+    let mut stewards = lumigo::Steward {
+        index: Arc::clone(&index),
+        tokens,
+        dirty: dirty.clone(),
+        queues: queues.clone(),
+        client: client.clone(),
         leader: writes.clone(),
         metrics: metrics.clone(),
     }
@@ -181,6 +220,7 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
     let finish = async {
         while writers.join_next().await.is_some() {}
         while keepers.join_next().await.is_some() {}
+        while stewards.join_next().await.is_some() {}
         told_all.cancel();
         // What it could not write it has told.
         let _ = recorder.await;
@@ -194,7 +234,7 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
     }
     stop.cancel();
     background.shutdown().await;
-    drop((writers, keepers));
+    drop((writers, keepers, stewards));
     if tokio::time::timeout(STOP_DEADLINE, leadership.leave()).await.is_err() {
         warn!("cannot give the lease back; it runs out by itself");
     }

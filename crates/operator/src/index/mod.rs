@@ -22,11 +22,12 @@ use jiff::Timestamp;
 pub use collectors::{CollectorsGroupFact, CollectorsIndex};
 pub use details::{DetailsFact, status_digest};
 pub use epiphyte_daemon::ObjectKey;
-pub use lumigo::LumigoRecord;
+pub use lumigo::{LumigoRecord, lumigo_status_digest};
 pub use namespace::NamespaceRecord;
 pub use node::NodeFact;
 pub use source::{SourceRecord, SourceTarget};
 pub use uninstalling::UninstallingMark;
+pub use workload::Transition;
 
 use crate::settings::Settings;
 
@@ -103,6 +104,8 @@ pub struct Index {
     workloads: HashMap<WorkloadKey, Workload>,
     /// Namespaces with their Sources and their Lumigo, by three watches.
     namespaces: HashMap<Box<str>, NamespaceFact>,
+    /// UID of each namespace, by its watch.
+    namespace_uids: HashMap<Box<str>, Box<str>>,
     /// Every Source, by its watch.
     sources: BTreeMap<ObjectKey, SourceRecord>,
     /// Sources that count for a workload, the oldest first; derived from `sources`.
@@ -117,6 +120,8 @@ pub struct Index {
     nodes: Vec<Node>,
     /// Whether the ConfigMap that says so is there.
     uninstalling: bool,
+    /// Workloads whose instrumentation others have changed; `None` while nobody asks.
+    transitions: Option<Vec<Transition>>,
 }
 
 /// For a namespace of which nothing is known.
@@ -130,6 +135,7 @@ impl Index {
             injector: settings.injector.clone(),
             workloads: HashMap::new(),
             namespaces: HashMap::new(),
+            namespace_uids: HashMap::new(),
             sources: BTreeMap::new(),
             workload_sources: HashMap::new(),
             lumigoes: BTreeMap::new(),
@@ -137,6 +143,7 @@ impl Index {
             collectors: CollectorsIndex::new(settings.collectors.unready_grace_period),
             nodes: Vec::new(),
             uninstalling: false,
+            transitions: None,
         }
     }
 
