@@ -8,11 +8,8 @@ use epiphyte_testbed::otlp::Span;
 use serde_json::{Value, json};
 
 use crate::installed::{Installed, test};
-use crate::support::{Object, eventually, until};
+use crate::support::{TOKEN, eventually, until};
 use crate::workloads::{container, deployment, of_kind, with_command, with_probe, with_resources};
-
-/// A token of the shape that there is.
-const TOKEN: &str = "t_0123456789abcdef01234";
 
 /// Makes a call that nobody answers, which is a span, and ends.
 const PYTHON_CALLS: [&str; 3] = [
@@ -57,26 +54,6 @@ async fn strict(installed: &Installed, namespace: &str) {
 /// What the quota of a strict namespace counts.
 async fn used(installed: &Installed, namespace: &str) -> Value {
     installed.cluster.get("v1", "resourcequotas", namespace, "all").await.expect("the quota")["status"]["used"].clone()
-}
-
-/// What a person does.
-async fn trace(installed: &Installed, namespace: &str) {
-    installed
-        .cluster
-        .apply(&json!({
-            "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "lumigo-credentials", "namespace": namespace },
-            "stringData": { "token": TOKEN },
-        }))
-        .await;
-    installed.cluster.lumigo(namespace).await;
-}
-
-/// And what undoes it.
-async fn untrace(installed: &Installed, namespace: &str) {
-    let finalizers = |list: Value| json!({ "metadata": { "finalizers": list } });
-    let lumigo = Object { api_version: "operator.lumigo.io/v1", plural: "lumigoes", namespace, name: "lumigo" };
-    installed.cluster.merge(&lumigo, "", &finalizers(json!(["test.example/interim"]))).await;
-    installed.cluster.kubectl(&["delete", "lumigo", "-n", namespace, "lumigo", "--wait=false"]);
 }
 
 /// What surgery may change of a workload: its labels and its template, in the API server's normal form.
@@ -159,7 +136,7 @@ fn six_kinds_in_three_languages_send_spans_with_the_token_of_their_namespace_and
         assert_eq!(classes["web"], "Guaranteed");
         let (before, quota) = (editables(installed, namespace, &those).await, used(installed, namespace).await);
 
-        trace(installed, namespace).await;
+        installed.cluster.lumigo(namespace).await;
         for (kind, name) in those {
             until(&format!("{kind} {name} is injected"), || async {
                 has_trace(&editable(kind, cluster.workload(kind, namespace, name).await))
@@ -188,7 +165,7 @@ fn six_kinds_in_three_languages_send_spans_with_the_token_of_their_namespace_and
             assert_eq!(span.authorization, format!("LumigoToken {TOKEN}"), "{span:?}");
         }
 
-        untrace(installed, namespace).await;
+        cluster.kubectl(&["delete", "lumigo", "-n", namespace, "lumigo"]);
         until("the workloads are as they were", || async { editables(installed, namespace, &those).await == before })
             .await;
         delete_pods(installed, namespace, "bare");
@@ -205,7 +182,7 @@ fn six_kinds_in_three_languages_send_spans_with_the_token_of_their_namespace_and
 fn pods_are_let_in_and_filled_however_they_say_what_they_are() {
     test("injected-odd", async |installed, namespace| {
         strict(installed, namespace).await;
-        trace(installed, namespace).await;
+        installed.cluster.lumigo(namespace).await;
         let python = || with_probe(container("app", "sample-python"));
         let mut by_container = python();
         let mut context = by_container["securityContext"].clone();
