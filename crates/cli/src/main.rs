@@ -11,6 +11,7 @@ mod preview;
 mod show;
 mod status;
 mod stop;
+mod telemetry_proxy;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -39,6 +40,7 @@ struct Arguments {
 enum Command {
     Operator(operator::Arguments),
     NodeAgent(node_agent::Arguments),
+    TelemetryProxy(telemetry_proxy::Arguments),
     Explain(explain::Arguments),
     Status(status::Arguments),
     Preview(preview::Arguments),
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Operator(arguments) => operator::run(arguments).map(|()| ExitCode::SUCCESS),
         Command::NodeAgent(arguments) => node_agent::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::TelemetryProxy(arguments) => telemetry_proxy::run(arguments).map(|()| ExitCode::SUCCESS),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Preview(arguments) => preview::run(&arguments),

@@ -17,13 +17,15 @@ pub async fn serve(
     ready: Ready,
     stop: impl Future<Output = ()> + Send + 'static,
 ) {
-    let router = Router::new()
-        .route("/healthz", get(async || "ok\n"))
-        .route("/readyz", get(answer).with_state(ready))
-        .route("/metrics", get(text).with_state(metrics));
+    let router = health(ready).route("/metrics", get(text).with_state(metrics));
     if let Err(error) = axum::serve(listener, router).with_graceful_shutdown(stop).await {
         warn!(%error, "health and metrics are no longer served");
     }
+}
+
+/// `/healthz` and `/readyz`, for programs whose metrics are not all their own.
+pub fn health(ready: Ready) -> Router {
+    Router::new().route("/healthz", get(async || "ok\n")).route("/readyz", get(answer).with_state(ready))
 }
 
 async fn answer(State(ready): State<Ready>) -> impl IntoResponse {

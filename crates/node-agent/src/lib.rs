@@ -5,7 +5,6 @@
 //! answers what the operator asks; `store` keeps agent files on the host; `devices` serves them to the kubelet; `identity`
 //! leaves word of who a container is; `go` runs the eBPF instrumentation. This file is the only place where they are wired.
 
-mod backoff;
 mod detection;
 mod devices;
 mod go;

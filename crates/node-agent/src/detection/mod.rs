@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use epiphyte_api::ContainerRuntime;
-use epiphyte_daemon::{ObjectKey, chain};
+use epiphyte_daemon::{Backoff, ObjectKey, chain};
 use epiphyte_detect::{Sighting, Wanted};
 use jiff::Timestamp;
 use kube::{Api, Client};
@@ -20,7 +20,6 @@ use answer::Outcome;
 pub(crate) use question::Question;
 use step::Step;
 
-use crate::backoff::Backoff;
 use crate::metrics::Metrics;
 use crate::pods::{Pod, Pods};
 use crate::scans::Scans;

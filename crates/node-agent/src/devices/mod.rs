@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use epiphyte_api::Device;
-use epiphyte_daemon::{Awaited, chain};
+use epiphyte_daemon::{Awaited, Backoff, chain};
 use tokio::net::UnixListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -23,7 +23,6 @@ pub(crate) use plugin::Shared;
 use plugin::{Listening, Plugin};
 use sockets::Socket;
 
-use crate::backoff::Backoff;
 use crate::kubelet::device_plugin::device_plugin_server::DevicePluginServer;
 use crate::kubelet::device_plugin::registration_client::RegistrationClient;
 use crate::kubelet::device_plugin::{DevicePluginOptions, RegisterRequest, VERSION};

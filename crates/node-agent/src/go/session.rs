@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use epiphyte_api::Language;
-use epiphyte_daemon::chain;
+use epiphyte_daemon::{Backoff, chain};
 use epiphyte_detect::Wanted;
 use rustix::process::{Pid, PidfdFlags, Resource, Rlimit, Signal, kill_process, pidfd_open, prlimit};
 use tokio::io::unix::AsyncFd;
@@ -21,7 +21,6 @@ use tracing::{debug, info, warn};
 
 use super::environment::variables;
 use super::outcome::Outcome;
-use crate::backoff::Backoff;
 use crate::identity::Identities;
 use crate::metrics::Metrics;
 use crate::pods::Pod;

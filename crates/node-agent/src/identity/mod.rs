@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use epiphyte_api::Device;
-use epiphyte_daemon::{ObjectKey, chain};
+use epiphyte_daemon::{Backoff, ObjectKey, chain};
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout};
@@ -20,7 +20,6 @@ use tracing::{debug, warn};
 pub(crate) use attributes::Attributes;
 pub(crate) use sources::Sources;
 
-use crate::backoff::Backoff;
 use crate::kubelet::{PodResources, Used};
 use crate::metrics::Metrics;
 use crate::pods::{Container, Pod, Pods};

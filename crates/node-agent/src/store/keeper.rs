@@ -6,13 +6,12 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use epiphyte_api::Device;
-use epiphyte_daemon::{Awaited, chain};
+use epiphyte_daemon::{Awaited, Backoff, chain};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{Store, StoreError, needed};
-use crate::backoff::Backoff;
 use crate::kubelet::PodResources;
 use crate::metrics::Metrics;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// A wait that doubles from try to try, up to a longest.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Backoff {
+pub struct Backoff {
     first: Duration,
     longest: Duration,
     /// The wait after the next failure.
@@ -13,20 +13,20 @@ pub(crate) struct Backoff {
 
 impl Backoff {
     /// Waits in milliseconds.
-    pub(crate) const fn new(first: u64, longest: u64) -> Self {
+    pub const fn new(first: u64, longest: u64) -> Self {
         let (first, longest) = (Duration::from_millis(first), Duration::from_millis(longest));
         Self { first, longest, next: first }
     }
 
     /// How long to wait after a failure.
-    pub(crate) fn wait(&mut self) -> Duration {
+    pub fn wait(&mut self) -> Duration {
         let wait = self.next;
         self.next = (wait * 2).min(self.longest);
         wait
     }
 
     /// After a success the next wait is the first again.
-    pub(crate) fn reset(&mut self) {
+    pub fn reset(&mut self) {
         self.next = self.first;
     }
 }

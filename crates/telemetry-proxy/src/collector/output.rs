@@ -1,0 +1,54 @@
+//! What a Collector logs, told among our own logs.
+
+use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tracing::{debug, error, info, warn};
+
+use crate::input::redact;
+
+/// The most that is told of one line.
+const LINE: usize = 4096;
+
+/// Tells each line at the level that it has, until there are no more.
+pub(super) async fn forward(collector: &'static str, said: impl AsyncRead + Unpin) {
+    let mut said = BufReader::new(said);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        // A pipe that nobody empties would hold the Collector up: what is no text is told as well as it goes.
+        match said.read_until(b'\n', &mut line).await {
+            Ok(0) | Err(_) => return,
+            Ok(_) => tell(collector, &String::from_utf8_lossy(&line)),
+        }
+    }
+}
+
+fn tell(collector: &'static str, line: &str) {
+    let (level, text) = split(line.trim_end());
+    let text = redact(text.get(..text.floor_char_boundary(LINE)).unwrap_or(text));
+    match level {
+        "debug" => debug!(target: "otelcol", collector, "{text}"),
+        "warn" => warn!(target: "otelcol", collector, "{text}"),
+        "error" | "dpanic" | "panic" | "fatal" => error!(target: "otelcol", collector, "{text}"),
+        _ => info!(target: "otelcol", collector, "{text}"),
+    }
+}
+
+/// The level of a line and what follows it. A line is time, level and the rest, with tabs between; a panic is not.
+fn split(line: &str) -> (&str, &str) {
+    let mut parts = line.splitn(3, '\t');
+    match (parts.next(), parts.next(), parts.next()) {
+        (Some(_), Some(level), Some(rest)) => (level, rest),
+        _ => ("error", line),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    #[test]
+    fn a_line_has_its_level_and_a_panic_is_an_error() {
+        assert_eq!(split("2026-11-26T07:17:44.859Z\tinfo\ta.go:1\tready\t{}"), ("info", "a.go:1\tready\t{}"));
+        assert_eq!(split("panic: runtime error"), ("error", "panic: runtime error"));
+    }
+}

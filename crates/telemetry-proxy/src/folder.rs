@@ -1,0 +1,60 @@
+//! Files for the Collectors: for their owner alone, and never half written.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+/// Makes a folder that nobody else may look into, with all above it; one that is there is closed to others.
+pub(crate) fn private(folder: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    match fs::set_permissions(folder, fs::Permissions::from_mode(0o700)) {
+        // The folder of a volume belongs to somebody else, who has seen to it.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
+        other => other,
+    }
+}
+
+/// Puts a file in the place of another in one step, so that no reader sees half of it.
+pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".next");
+    let next = path.with_file_name(name);
+    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&next)?;
+    file.write_all(contents)?;
+    fs::rename(next, path)
+}
+
+/// Removes the files of a folder that have none of these names.
+pub(crate) fn keep_only(folder: &Path, names: &BTreeSet<&str>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if !entry.file_name().to_str().is_some_and(|name| names.contains(name)) {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_for_its_owner_alone() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let (inner, mode) = (folder.path().join("a/b"), |path: &Path| {
+            fs::metadata(path).expect("it is there").permissions().mode() & 0o777
+        });
+        private(&inner).expect("made");
+        private(&inner).expect("there already");
+        replace(&inner.join("one"), b"1").expect("written");
+        replace(&inner.join("two"), b"2").expect("written");
+        assert_eq!((mode(&inner), mode(&inner.join("one"))), (0o700, 0o600));
+        keep_only(&inner, &BTreeSet::from(["two"])).expect("removed");
+        let left: Vec<_> =
+            fs::read_dir(&inner).expect("read").filter_map(Result::ok).map(|it| it.file_name()).collect();
+        assert_eq!(left, ["two"]);
+    }
+}

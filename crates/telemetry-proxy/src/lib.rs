@@ -1,0 +1,173 @@
+//! The telemetry proxy: a supervisor of two real OpenTelemetry Collectors.
+//!
+//! *Traffic* takes what applications send and sends it on under the token that it came with; its configuration does not depend on
+//! which namespaces there are. *Events* collects the Kubernetes Events of the monitored namespaces, and is told to read its
+//! configuration again when those change. Both learn of namespaces by the files that the operator's manager writes.
+
+mod admin;
+mod admission;
+mod collector;
+mod drain;
+mod events;
+mod exposition;
+mod folder;
+mod health;
+mod http;
+pub mod input;
+pub mod memory;
+mod metrics;
+pub mod render;
+pub mod settings;
+
+mod watched;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use epiphyte_daemon::Ready;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use admission::Admission;
+use collector::{Collector, Invalid, Wish, validate};
+use events::Steward;
+use health::Health;
+use memory::Share;
+use metrics::Metrics;
+pub use render::Access;
+use render::{Ground, Phase, Places};
+use settings::{Settings, SettingsError};
+use watched::Watched;
+
+/// The file with the tokens, beside the one with the namespaces.
+const TOKENS_FILE: &str = "tokens.json";
+
+/// How the proxy is run.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The settings file; the defaults without one.
+    pub config: Option<PathBuf>,
+    /// The file in which the manager lists the namespaces; that with the tokens is beside it.
+    pub namespaces_file: PathBuf,
+    /// The Collector's program.
+    pub collector: PathBuf,
+    /// How the Collectors reach the API server.
+    pub access: Access,
+    /// The folder for configurations and tokens; best in memory.
+    pub run_folder: PathBuf,
+    /// The folder for what waits for being sent.
+    pub queue_folder: PathBuf,
+    /// Where health and metrics are served.
+    pub admin_listen: SocketAddr,
+}
+
+/// Why the proxy could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The settings are not valid.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// A folder or file of its own cannot be written.
+    #[error("cannot write {}", path.display())]
+    NotWritten {
+        /// The folder or file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The port for health and metrics is not to be had.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The Collector does not take what was made of the settings.
+    #[error("the settings give no configuration that the Collector takes")]
+    Traffic(#[source] Refusal),
+}
+
+/// What the Collector says against a configuration.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct Refusal(#[from] Invalid);
+
+/// Runs the proxy until it is told to stop, and lets it send what it has.
+///
+/// # Errors
+/// When it cannot start. Once it runs, nothing ends it but being told to.
+pub async fn run(options: Options, shutdown: CancellationToken) -> Result<(), Error> {
+    let settings = options.config.as_deref().map_or_else(|| Ok(Settings::default()), Settings::from_file)?;
+    let places = Places { run: options.run_folder, queue: options.queue_folder };
+    let ground = Ground { settings, access: options.access, places, memory: memory::limit() };
+    let (places, listen) = (&ground.places, &ground.settings.listen);
+    for folder in [&places.run, &places.tokens(), &places.queue_of("traffic"), &places.queue_of("events")] {
+        folder::private(folder).map_err(|source| Error::NotWritten { path: folder.clone(), source })?;
+    }
+    let metrics = Metrics::new();
+    let collector = |name, memory| Collector {
+        name,
+        program: options.collector.clone(),
+        configuration: places.run.join(name).with_extension("json"),
+        memory,
+        metrics: metrics.clone(),
+    };
+    let traffic = collector("traffic", Share::of_traffic(ground.memory));
+    let events = collector("events", Share::of_events(ground.memory));
+
+    let listener = TcpListener::bind(options.admin_listen)
+        .await
+        .map_err(|source| Error::Listen { address: options.admin_listen, source })?;
+    folder::replace(&traffic.configuration, &render::traffic(&ground, Phase::Serving))
+        .map_err(|source| Error::NotWritten { path: traffic.configuration.clone(), source })?;
+    validate(&traffic.program, &traffic.configuration, traffic.memory)
+        .await
+        .map_err(|invalid| Error::Traffic(invalid.into()))?;
+    info!(memory = ground.memory, upstream = %ground.settings.endpoint.otlp.url, "the proxy starts");
+
+    let ready = Ready::default();
+    let (canary, canaries) = watch::channel(None);
+    let (traffic_wishes, events_wishes) = (watch::Sender::new(Wish::Run(0)), watch::Sender::new(Wish::Rest));
+    let file = |path: PathBuf, name| Watched::new(path, name, metrics.clone());
+    let admission = Admission {
+        file: file(options.namespaces_file.with_file_name(TOKENS_FILE), "tokens"),
+        admitted: places.admitted(),
+        canary,
+    };
+    let steward = Steward {
+        file: file(options.namespaces_file.clone(), "namespaces"),
+        ground: ground.clone(),
+        collector: events.clone(),
+        wishes: events_wishes.clone(),
+    };
+    let health =
+        Health { settings: ground.settings.clone(), canary: canaries, ready: ready.clone(), metrics: metrics.clone() };
+    let served = CancellationToken::new();
+    let admin =
+        admin::serve(listener, metrics.registry.clone(), listen, ready.clone(), served.clone().cancelled_owned());
+    let collectors =
+        async { tokio::join!(traffic.clone().run(traffic_wishes.subscribe()), events.run(events_wishes.subscribe()),) };
+    let until_told = async {
+        tokio::select! {
+            () = admission.run() => {}
+            () = steward.run() => {}
+            () = health.run() => {}
+            () = shutdown.cancelled() => {}
+        }
+        info!("told to stop: sending what was accepted");
+        let _never = ready.expect("nothing any more: the proxy stops");
+        // What *events* has not sent is found again by its next start, or by another replica.
+        events_wishes.send_replace(Wish::End);
+        drain::drain(&ground, &traffic, &traffic_wishes).await;
+        traffic_wishes.send_replace(Wish::End);
+    };
+    let work = async {
+        tokio::join!(collectors, until_told);
+        served.cancel();
+    };
+    tokio::join!(admin, work);
+    Ok(())
+}

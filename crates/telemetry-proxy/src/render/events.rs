@@ -1,0 +1,196 @@
+//! The configuration of *events*: the Kubernetes Events of each monitored namespace go out under that namespace's token.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::model::{
+    Configuration, Exporter, Parts, Pipeline, Processor, Receiver, Route, Routing, Secret, SendingQueue, Service,
+    Watched,
+};
+use super::{
+    Ground, MEMORY_LIMITER, RETRY, SCHEME, STORAGE, cluster_name, memory_limiter, signal, storage, telemetry, to_bytes,
+};
+use crate::input::{Namespace, Token};
+use crate::memory::Share;
+
+/// The most tokens that Events are sent under: each has an exporter, with a queue and a connection of its own.
+pub const MAX_TOKENS: usize = 500;
+
+const OBJECTS: &str = "k8sobjects";
+const SHAPE: &str = "transform";
+const ROUTING: &str = "routing";
+
+/// What waits for being sent under one token.
+const QUEUE_SIZE: u64 = 16 << 20;
+
+/// Events live for an hour: what a watch that broke off has missed is found again by then.
+const INTERVAL: &str = "10m";
+
+/// One shape for what was watched, which is wrapped, and what was listed; and what tells a duplicate.
+const STATEMENTS: [&str; 7] = [
+    "set(log.body, log.body[\"object\"]) where log.body[\"object\"] != nil",
+    "set(scope.name, \"lumigo-operator.k8s-events\")",
+    "set(log.attributes[\"k8s.event.uid\"], log.body[\"metadata\"][\"uid\"])",
+    "set(log.attributes[\"k8s.event.resource_version\"], log.body[\"metadata\"][\"resourceVersion\"])",
+    "set(log.attributes[\"k8s.event.reason\"], log.body[\"reason\"]) where log.body[\"reason\"] != nil",
+    "set(log.severity_number, SEVERITY_NUMBER_INFO) where log.body[\"type\"] != \"Warning\"",
+    "set(log.severity_number, SEVERITY_NUMBER_WARN) where log.body[\"type\"] == \"Warning\"",
+];
+
+/// What *events* is to run with.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Events {
+    /// The configuration.
+    pub configuration: Vec<u8>,
+    /// The tokens that it takes from files, by the names of those.
+    pub tokens: BTreeMap<String, Token>,
+    /// The namespaces that there was no room for.
+    pub left_out: Vec<String>,
+}
+
+/// The configuration of *events* for these namespaces; `None` if there are none.
+pub fn events(ground: &Ground, namespaces: &[Namespace]) -> Option<Events> {
+    // Whose names come first are served, so that which ones does not depend on what came when.
+    let mut served = BTreeSet::new();
+    let (within, beyond): (Vec<_>, Vec<_>) = namespaces.iter().partition(|namespace| {
+        let has_room = served.len() < MAX_TOKENS || served.contains(&namespace.token);
+        if has_room {
+            served.insert(&namespace.token);
+        }
+        has_room
+    });
+    if within.is_empty() {
+        return None;
+    }
+    let tokens: BTreeMap<String, Token> = served.into_iter().map(|token| (token.digest(), token.clone())).collect();
+    let digests: BTreeMap<&Token, &str> = tokens.iter().map(|(digest, token)| (token, digest.as_str())).collect();
+    let table = within.iter().filter_map(|namespace| {
+        let digest = digests.get(&namespace.token)?;
+        // The whole name: `shop` is not `shop-test`.
+        let condition = format!("resource.attributes[\"k8s.namespace.name\"] == \"{}\"", namespace.name);
+        Some(Route { context: "resource", condition, pipelines: [format!("logs/{digest}")] })
+    });
+    let configuration = configuration(ground, table.collect(), tokens.keys());
+    let left_out = beyond.into_iter().map(|namespace| namespace.name.clone()).collect();
+    Some(Events { configuration, tokens, left_out })
+}
+
+fn configuration<'a>(ground: &Ground, table: Vec<Route>, digests: impl Iterator<Item = &'a String>) -> Vec<u8> {
+    let Ground { settings, access, places, memory } = ground;
+    let watched = |mode, interval, exclude_watch_type| Watched { name: "events", mode, interval, exclude_watch_type };
+    let statements = STATEMENTS.map(str::to_owned).into_iter().chain(cluster_name(settings));
+    let input =
+        Pipeline { receivers: [OBJECTS], processors: vec![MEMORY_LIMITER, SHAPE], exporters: [ROUTING.to_owned()] };
+    let mut pipelines = Parts::from([("logs".to_owned(), input)]);
+    let mut exporters = Parts::new();
+    let otlp = &settings.endpoint.otlp;
+    for digest in digests {
+        let exporter = format!("otlp_http/{digest}");
+        let output = Pipeline { receivers: [ROUTING], processors: Vec::new(), exporters: [exporter.clone()] };
+        pipelines.insert(format!("logs/{digest}"), output);
+        let file = places.tokens().join(digest).display().to_string();
+        exporters.insert(
+            exporter,
+            Exporter {
+                endpoint: otlp.url.as_str().into(),
+                logs_endpoint: signal(otlp.logs_url.as_ref(), "/v1/logs"),
+                metrics_endpoint: None,
+                auth: None,
+                headers: BTreeMap::from([("Authorization", Secret::Schemed(SCHEME, file))]),
+                sending_queue: SendingQueue {
+                    storage: STORAGE,
+                    sizer: "bytes",
+                    queue_size: QUEUE_SIZE,
+                    num_consumers: 1,
+                },
+                retry_on_failure: RETRY,
+            },
+        );
+    }
+    to_bytes(&Configuration {
+        extensions: Parts::from([(STORAGE.to_owned(), storage(&places.queue_of("events")))]),
+        receivers: Parts::from([(
+            OBJECTS.to_owned(),
+            Receiver::Objects {
+                auth_type: access.as_str(),
+                // The watch tells at once, the list tells what no watch saw: what was there before, and what fell into a gap.
+                objects: [watched("watch", None, Some(["DELETED"])), watched("pull", Some(INTERVAL), None)],
+            },
+        )]),
+        processors: Parts::from([
+            (MEMORY_LIMITER.to_owned(), memory_limiter(Share::of_events(*memory))),
+            (
+                SHAPE.to_owned(),
+                Processor::Transform {
+                    error_mode: "ignore",
+                    trace_statements: Vec::new(),
+                    log_statements: statements.collect(),
+                    metric_statements: Vec::new(),
+                },
+            ),
+        ]),
+        connectors: Parts::from([(ROUTING.to_owned(), Routing { error_mode: "ignore", table })]),
+        exporters,
+        service: Service { extensions: vec![STORAGE], pipelines, telemetry: telemetry(settings.listen.events_metrics) },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::render::{Access, Places};
+    use crate::settings::Settings;
+
+    fn ground() -> Ground {
+        Ground {
+            settings: Settings::default(),
+            access: Access::ServiceAccount,
+            places: Places { run: "/run/proxy".into(), queue: "/queue".into() },
+            memory: None,
+        }
+    }
+
+    fn namespaces(count: usize, tokens: usize) -> Vec<Namespace> {
+        let token = |number: usize| Token::parse(&format!("t_{:021x}", number % tokens)).expect("a token");
+        (0..count).map(|number| Namespace { name: format!("ns-{number:05}"), token: token(number) }).collect()
+    }
+
+    #[test]
+    fn no_namespace_needs_no_collector() {
+        assert_eq!(events(&ground(), &[]), None);
+    }
+
+    #[test]
+    fn each_token_has_one_exporter_and_none_is_in_the_text() {
+        let events = events(&ground(), &namespaces(6, 2)).expect("a configuration");
+        let text = String::from_utf8(events.configuration.clone()).expect("text");
+        assert_eq!(text.matches("\"endpoint\"").count(), 2);
+        assert_eq!(text.matches("resource.attributes[\\\"k8s.namespace.name\\\"] == ").count(), 6);
+        for (digest, token) in &events.tokens {
+            assert!(text.contains(&format!("LumigoToken ${{file:/run/proxy/tokens/{digest}}}")), "{text}");
+            assert!(!text.contains(token.expose()), "{text}");
+        }
+        let again = super::events(&ground(), &namespaces(6, 2)).expect("a configuration");
+        assert_eq!(events, again);
+    }
+
+    #[test]
+    fn tokens_beyond_the_bound_are_left_out_by_name_and_namespaces_of_served_ones_are_not() {
+        let mut all = namespaces(MAX_TOKENS + 2, MAX_TOKENS + 2);
+        let first = all.first().expect("some").token.clone();
+        all.push(Namespace { name: "zz".to_owned(), token: first });
+        let events = events(&ground(), &all).expect("a configuration");
+        assert_eq!(events.tokens.len(), MAX_TOKENS);
+        assert_eq!(events.left_out, [format!("ns-{MAX_TOKENS:05}"), format!("ns-{:05}", MAX_TOKENS + 1)]);
+    }
+
+    #[test]
+    fn ten_thousand_namespaces_are_rendered_soon() {
+        let namespaces = namespaces(10_000, 300);
+        let started = std::time::Instant::now();
+        let events = events(&ground(), &namespaces).expect("a configuration");
+        let took = started.elapsed();
+        assert_eq!(String::from_utf8_lossy(&events.configuration).matches("\"condition\"").count(), 10_000);
+        // Ten times the budget, for this is not optimised; with optimisation it is a few milliseconds.
+        assert!(took < std::time::Duration::from_secs(1), "{took:?}");
+    }
+}
