@@ -86,21 +86,16 @@ impl Steward {
     }
 
     async fn settle(&self, key: &ObjectKey) -> Result<(), Failure> {
-        let mut due = self.due(key);
-        // What waits is worked out anew: it may be another by then, or nothing.
-        match due {
-            LumigoDue::Status(_) => self.queues.surgery.give_way(STATUS_WAITS).await,
-            LumigoDue::Release => {
-                tokio::time::sleep(SETTLES).await;
-                self.catch_up(&key.namespace).await?;
-            }
-            LumigoDue::Nothing | LumigoDue::Finalizer => {}
+        // What has waited is worked out anew: it may be another by then, or nothing.
+        if matches!(self.due(key), LumigoDue::Status(_)) {
+            self.queues.surgery.give_way(STATUS_WAITS).await;
         }
-        if matches!(due, LumigoDue::Status(_) | LumigoDue::Release) {
-            due = self.due(key);
+        if self.due(key) == LumigoDue::Release {
+            tokio::time::sleep(SETTLES).await;
+            self.catch_up(&key.namespace).await?;
         }
         let api = Api::namespaced_with(self.client.clone(), &key.namespace, &resource());
-        let (done, written) = match due {
+        let (done, written) = match self.due(key) {
             LumigoDue::Nothing => return Ok(()),
             LumigoDue::Finalizer => ("finalizer", hold(&api, &key.name).await?),
             LumigoDue::Release => ("released", release(&api, &key.name).await?),
