@@ -88,7 +88,8 @@ fn a_companion_that_names_nothing_falls_back_and_is_told_and_counts_for_nothing_
     run(async |cluster| {
         let ns = "companions-odd";
         cluster.namespace(ns, None).await;
-        let labels = json!({ "lumigo.auto-trace": "true", "lumigo.token-secret": "", "lumigo.token-key": "" });
+        // Somebody took the label for the place of the token itself: that is told, and not what it says.
+        let labels = json!({ "lumigo.auto-trace": "true", "lumigo.token-secret": token(10), "lumigo.token-key": "" });
         let cart = Subject::create(cluster, &with_labels(deployment(ns, "cart"), labels)).await;
         assert_eq!(
             token_reference(&cart.template().await),
