@@ -203,7 +203,7 @@ fn pods_are_let_in_and_filled_however_they_say_what_they_are() {
             ("rust", &["/odd/rust-static"]),
             ("shell", &["sh", "-c", "echo waiting; rust-static; exit 0"]),
         ];
-        // Less than the agents weigh.
+        // Less than the agents weigh, which are in memory as they are copied.
         let small = json!({ "cpu": "100m", "memory": "24Mi" });
         let odds = programs.map(odd).map(|container| with_resources(container, &small, &small));
         installed.apply(namespace, &[by_container, with_group, deployment("odd", &odds)]);
