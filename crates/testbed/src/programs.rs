@@ -53,6 +53,16 @@ pub(crate) fn coredns() -> Result<PathBuf> {
     Ok(GoProgram::new(module, "coredns").ldflags("-s -w").hint("a minute the first time").build()?.join("coredns"))
 }
 
+/// The OpenTelemetry Collector of the telemetry proxy.
+///
+/// # Errors
+/// As [`kubernetes`].
+pub fn collector() -> Result<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../collector");
+    let program = GoProgram::new(folder.join("otelcol"), "otelcol").beside(folder.join("tokens")).ldflags("-s -w");
+    Ok(program.hint("4 minutes the first time").build()?.join("otelcol"))
+}
+
 /// The program that runs the processes of a test and takes them along when the test ends, however it does.
 ///
 /// # Errors

@@ -17,6 +17,8 @@ use crate::step::Step;
 pub enum Image {
     /// The `epiphyte` program by itself.
     Operator,
+    /// The `epiphyte` program and the Collector that it supervises.
+    TelemetryProxy,
     /// The `epiphyte` program and the agents that it puts in place.
     NodeAgent,
     /// The agents of the injector delivery, and the program that copies them into a pod's volume.
@@ -35,6 +37,9 @@ pub enum Image {
 
 /// The preload library of the injector delivery, by its file name.
 const INJECTOR: &str = "lumigo_injector.so";
+
+/// Whom a sender over HTTPS trusts.
+const AUTHORITIES: [&str; 1] = ["ca-certificates"];
 
 /// Java's runtime, without what only a desktop needs.
 const JAVA: [&str; 5] = ["libc6", "libgcc-s1", "libstdc++6", "openjdk-17-jre-headless", "zlib1g"];
@@ -89,6 +94,7 @@ impl Image {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Operator => "operator",
+            Self::TelemetryProxy => "telemetry-proxy",
             Self::NodeAgent => "node-agent",
             Self::Agents => "agents",
             Self::SampleJava => "sample-java",
@@ -127,6 +133,11 @@ impl Image {
         let mut parts = vec![Part::copy(root().join("images").join(self.as_str()).join("Dockerfile"), "Dockerfile")];
         parts.extend(match self {
             Self::Operator => vec![Part::copy(programs::epiphyte(step, profile)?, "epiphyte")],
+            Self::TelemetryProxy => vec![
+                Part::Root(&AUTHORITIES),
+                Part::copy(programs::epiphyte(step, profile)?, "epiphyte"),
+                Part::copy(programs::collector()?, "otelcol"),
+            ],
             Self::NodeAgent => {
                 vec![
                     Part::copy(programs::epiphyte(step, profile)?, "epiphyte"),

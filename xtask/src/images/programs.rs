@@ -7,7 +7,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use epiphyte_testbed::debian;
-use epiphyte_testbed::programs::GoProgram;
+use epiphyte_testbed::programs::{self as built, GoProgram};
 
 use crate::program::{self, Profile};
 use crate::repository::{root, target_folder};
@@ -23,6 +23,11 @@ pub fn epiphyte(step: &mut Step, profile: Profile) -> Result<PathBuf> {
 pub fn agents_copy(step: &mut Step, profile: Profile) -> Result<PathBuf> {
     const NAME: &str = "epiphyte-agents-copy";
     Ok(program::build_static(step, NAME, profile)?.join(NAME))
+}
+
+/// The OpenTelemetry Collector, which needs nothing of its image but the certificate authorities of the world.
+pub fn collector() -> Result<PathBuf> {
+    Ok(built::collector()?)
 }
 
 /// The classes of the Java service.

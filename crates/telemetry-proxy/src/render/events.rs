@@ -26,9 +26,11 @@ const QUEUE_SIZE: u64 = 16 << 20;
 const INTERVAL: &str = "10m";
 
 /// One shape for what was watched, which is wrapped, and what was listed; and what tells a duplicate.
-const STATEMENTS: [&str; 7] = [
+const STATEMENTS: [&str; 9] = [
     "set(log.body, log.body[\"object\"]) where log.body[\"object\"] != nil",
     "set(scope.name, \"lumigo-operator.k8s-events\")",
+    "set(log.attributes[\"event.domain\"], \"k8s\")",
+    "set(log.attributes[\"event.name\"], log.body[\"metadata\"][\"name\"])",
     "set(log.attributes[\"k8s.event.uid\"], log.body[\"metadata\"][\"uid\"])",
     "set(log.attributes[\"k8s.event.resource_version\"], log.body[\"metadata\"][\"resourceVersion\"])",
     "set(log.attributes[\"k8s.event.reason\"], log.body[\"reason\"]) where log.body[\"reason\"] != nil",

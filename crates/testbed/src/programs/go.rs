@@ -20,6 +20,7 @@ pub struct GoProgram {
     output: String,
     ldflags: String,
     links: Vec<String>,
+    beside: Vec<PathBuf>,
     hint: String,
 }
 
@@ -32,6 +33,7 @@ impl GoProgram {
             output: output.into(),
             ldflags: String::new(),
             links: Vec::new(),
+            beside: Vec::new(),
             hint: String::new(),
         }
     }
@@ -54,6 +56,13 @@ impl GoProgram {
     #[must_use]
     pub fn links<I: IntoIterator<Item: Into<String>>>(mut self, links: I) -> Self {
         self.links = links.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Another module of this repository, which the program's module takes from there.
+    #[must_use]
+    pub fn beside(mut self, module_dir: impl Into<PathBuf>) -> Self {
+        self.beside.push(module_dir.into());
         self
     }
 
@@ -120,17 +129,19 @@ impl GoProgram {
             .current_dir(&self.module_dir)
             .output()
             .map_err(|source| Error::Go { module: self.module_dir.clone(), source })?;
-        let mut files = Vec::new();
-        sources(&self.module_dir, &mut files)?;
-        files.sort();
         let mut key = Key::default();
         key.add(&output.stdout);
         key.add(self.package.as_bytes());
         key.add(self.ldflags.as_bytes());
         key.add(self.links.join(" ").as_bytes());
-        for file in files {
-            key.add(file.strip_prefix(&self.module_dir).unwrap_or(&file).as_os_str().as_encoded_bytes());
-            key.add(&fs::read(&file).map_err(Error::file("read", &file))?);
+        for module in std::iter::once(&self.module_dir).chain(&self.beside) {
+            let mut files = Vec::new();
+            sources(module, &mut files)?;
+            files.sort();
+            for file in files {
+                key.add(file.strip_prefix(module).unwrap_or(&file).as_os_str().as_encoded_bytes());
+                key.add(&fs::read(&file).map_err(Error::file("read", &file))?);
+            }
         }
         Ok(key.finish())
     }
@@ -179,6 +190,18 @@ mod tests {
             let output = Command::new(entry.join("other-name")).output().unwrap();
             assert_eq!(String::from_utf8(output.stderr).unwrap(), said);
         }
+    }
+
+    #[test]
+    fn a_change_of_a_module_beside_it_is_another_content() {
+        let (module, beside) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        write(module.path(), "one");
+        let program = GoProgram::new(module.path(), "hello").beside(beside.path());
+        let keys = ["one", "two"].map(|text| {
+            write(beside.path(), text);
+            program.key().unwrap()
+        });
+        assert_ne!(keys[0], keys[1]);
     }
 
     #[test]
