@@ -5,6 +5,9 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 use epiphyte_api::Reason;
+use epiphyte_telemetry_proxy::input::{Namespace, Token};
+use epiphyte_telemetry_proxy::render::{self, Access, Ground, Phase, Places};
+use epiphyte_telemetry_proxy::settings::Settings;
 
 use crate::repository::root;
 use crate::step::say;
@@ -34,7 +37,31 @@ fn all() -> Result<Vec<Generated>> {
         Generated { path: "docs/reference/reasons.md".into(), content: reasons },
     ];
     all.extend(services()?);
+    all.extend(configurations());
     Ok(all)
+}
+
+/// What the telemetry proxy makes of its default settings with a listener for what has no token, and of two namespaces: to be read
+/// beside its manual, and so that no change of them goes unseen.
+fn configurations() -> Vec<Generated> {
+    let tokenless = "cluster: {name: example}\ntokenless: {url: 'http://collector.example:4318'}";
+    let ground = Ground {
+        settings: Settings::from_yaml(tokenless).unwrap_or_default(),
+        access: Access::ServiceAccount,
+        places: Places { run: "/run/epiphyte".into(), queue: "/var/lib/epiphyte/queue".into() },
+        memory: Some(512 << 20),
+    };
+    let namespace = |(name, digit): (&str, &str)| {
+        Some(Namespace { name: name.to_owned(), token: Token::parse(&format!("t_{}", digit.repeat(21)))? })
+    };
+    let namespaces: Vec<Namespace> = [("shop", "a"), ("web", "b")].into_iter().filter_map(namespace).collect();
+    let events = render::events(&ground, &namespaces).map(|events| events.configuration).unwrap_or_default();
+    [("traffic", render::traffic(&ground, Phase::Serving)), ("events", events)]
+        .map(|(name, bytes)| Generated {
+            path: format!("docs/reference/telemetry-proxy/{name}.json").into(),
+            content: String::from_utf8_lossy(&bytes).into_owned(),
+        })
+        .into()
 }
 
 /// Clients and servers of the kubelet's services. Made here and committed, so that nobody's build has to.

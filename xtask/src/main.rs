@@ -3,6 +3,7 @@
 mod agents;
 mod bench;
 mod check;
+mod collector;
 mod command;
 mod demo;
 mod generate;
@@ -96,7 +97,11 @@ enum Task {
         arguments: Vec<OsString>,
     },
     /// Writes the files that are made from the code: the resource definitions and the reference manual's tables.
-    Generate,
+    Generate {
+        /// Writes the Collector's sources anew from its manifest instead, which needs Go and the network.
+        #[arg(long)]
+        collector: bool,
+    },
 }
 
 fn main() -> ExitCode {
@@ -110,7 +115,8 @@ fn main() -> ExitCode {
         ),
         Task::Bench { arguments } => bench::run(&arguments),
         Task::Images { images, contexts } => images::run(&images, contexts.as_deref()),
-        Task::Generate => generate::run(),
+        Task::Generate { collector: true } => collector::generate(),
+        Task::Generate { collector: false } => generate::run(),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -51,14 +52,15 @@ impl Admission {
     }
 
     fn write(&self, tokens: &BTreeSet<Token>) -> std::io::Result<()> {
-        let canary = random()?;
-        let mut list = format!("{canary}\n");
+        let token: Arc<str> = random()?.into();
+        let previous = self.canary.borrow().as_ref().map_or_else(|| Arc::clone(&token), |held| Arc::clone(&held.token));
+        let mut list = format!("{token}\n{previous}\n");
         for token in tokens {
             list.push_str(token.expose());
             list.push('\n');
         }
         folder::replace(&self.admitted, list.as_bytes())?;
-        self.canary.send_replace(Some(Canary { token: canary.into(), since: Instant::now() }));
+        self.canary.send_replace(Some(Canary { token, previous, since: Instant::now() }));
         Ok(())
     }
 }

@@ -15,7 +15,7 @@ use tracing::{info, warn};
 use crate::exposition::values;
 use crate::http;
 use crate::metrics::Metrics;
-use crate::render::SCHEME;
+use crate::render::{MESSAGE_MIB, SCHEME};
 use crate::settings::Settings;
 
 /// How often is asked.
@@ -28,14 +28,27 @@ const IN_FORCE: Duration = Duration::from_secs(5);
 const RECEIVERS: &str = "the Collector's receivers";
 const QUEUE: &str = "the Collector's queue";
 
+/// How long the Collector has to take over a list before it is asked about it: two of its own looks.
+const SETTLE: Duration = Duration::from_secs(1);
+
 /// A token of our own in the list of those that are admitted: a new one with each list, so that an answer to it tells that this
 /// list is in force. Requests under it carry nothing, so that nothing goes upstream.
 #[derive(Clone, Debug)]
 pub(crate) struct Canary {
     /// The token.
     pub(crate) token: Arc<str>,
+    /// That of the list before, which is in this one too: the one to ask by until the Collector has had time. Else our own
+    /// questions would be among the refusals that are counted.
+    pub(crate) previous: Arc<str>,
     /// When its list was written.
     pub(crate) since: Instant,
+}
+
+impl Canary {
+    /// The token to ask by.
+    fn to_ask_by(&self) -> &Arc<str> {
+        if self.since.elapsed() < SETTLE { &self.previous } else { &self.token }
+    }
 }
 
 /// Asks again and again.
@@ -57,9 +70,12 @@ impl Health {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            let canary = self.canary.borrow().clone();
-            let answered = self.receivers(canary.as_ref()).await;
-            in_force.seen(canary.as_ref(), answered, &self.metrics);
+            let Some(canary) = self.canary.borrow().clone() else { continue };
+            let asked = Arc::clone(canary.to_ask_by());
+            let answered = self.receivers(&asked).await;
+            if Arc::ptr_eq(&asked, &canary.token) {
+                in_force.seen(&canary, answered, &self.metrics);
+            }
             let bound = answered.is_some() && self.others_are_bound().await;
             self.hold(&mut receivers, bound, RECEIVERS);
             if let Some(text) = http::metrics(self.settings.listen.traffic_metrics).await {
@@ -84,9 +100,8 @@ impl Health {
         }
     }
 
-    /// Whether the canary's token was taken; `None` without an answer.
-    async fn receivers(&self, canary: Option<&Canary>) -> Option<bool> {
-        let token = canary.map(|canary| Arc::clone(&canary.token)).unwrap_or_default();
+    /// Whether a canary's token was taken; `None` without an answer.
+    async fn receivers(&self, token: &str) -> Option<bool> {
         let request = Request::post("/v1/traces")
             .header("content-type", "application/x-protobuf")
             .header("authorization", format!("{SCHEME} {token}"));
@@ -126,8 +141,7 @@ struct InForce {
 }
 
 impl InForce {
-    fn seen(&mut self, canary: Option<&Canary>, answered: Option<bool>, metrics: &Metrics) {
-        let Some(canary) = canary else { return };
+    fn seen(&mut self, canary: &Canary, answered: Option<bool>, metrics: &Metrics) {
         if self.settled.as_ref().is_some_and(|settled| Arc::ptr_eq(settled, &canary.token)) {
             return;
         }
@@ -153,13 +167,14 @@ struct Queues {
 
 impl Queues {
     /// Whether the queues take what comes, by the Collector's metrics: none has refused anything since the last look, except for
-    /// one that is full.
+    /// one that has no room for a message of the largest kind.
     fn accept(&mut self, text: &str) -> bool {
         let by_labels = |name| values(text, name).collect::<BTreeMap<_, _>>();
         let (sizes, capacities) =
             (by_labels("otelcol_exporter_queue_size"), by_labels("otelcol_exporter_queue_capacity"));
-        // From nine tenths on a single request may be what did not fit.
-        let is_full = sizes.iter().any(|(labels, size)| capacities.get(labels).is_some_and(|most| *size > most * 0.9));
+        let is_full = sizes.iter().any(|(labels, size)| {
+            capacities.get(labels).is_some_and(|most| most - size < f64::from(MESSAGE_MIB << 20))
+        });
         let mut accepts = true;
         for signal in ["spans", "log_records", "metric_points"] {
             let name = format!("otelcol_exporter_enqueue_failed_{signal}_total");
@@ -178,7 +193,7 @@ mod tests {
 
     fn metrics(size: u32, failed: u32) -> String {
         format!(
-            "otelcol_exporter_queue_size{{e=\"a\"}} {size}\notelcol_exporter_queue_capacity{{e=\"a\"}} 100\n\
+            "otelcol_exporter_queue_size{{e=\"a\"}} {size}000000\notelcol_exporter_queue_capacity{{e=\"a\"}} 100000000\n\
              otelcol_exporter_enqueue_failed_spans_total{{e=\"a\"}} {failed}\n"
         )
     }

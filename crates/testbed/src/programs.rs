@@ -79,4 +79,19 @@ mod tests {
         let module = include_str!("../../../tools/kubernetes/go.mod");
         assert!(module.contains(&format!("k8s.io/kubernetes {}\n", super::KUBERNETES_VERSION)));
     }
+
+    #[test]
+    fn the_collectors_sources_have_the_components_of_its_manifest() {
+        let manifest = include_str!("../../../collector/manifest.yaml");
+        let module = include_str!("../../../collector/otelcol/go.mod");
+        let components: Vec<&str> =
+            manifest.lines().filter_map(|line| line.trim_start().strip_prefix("- gomod: ")).collect();
+        assert!(components.len() > 8, "{components:?}");
+        for component in components {
+            assert!(
+                module.contains(&format!("\t{component}\n")),
+                "{component}: run `cargo xtask generate --collector`"
+            );
+        }
+    }
 }

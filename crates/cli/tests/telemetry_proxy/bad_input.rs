@@ -63,7 +63,10 @@ fn a_poisoned_token_is_refused_and_adds_no_configuration() {
     tokens.extend(poisoned.iter().map(|token| Value::from(token.clone())));
     let mut namespaces = vec![json!({ "name": "good", "uid": "1", "token": good })];
     namespaces.extend(
-        poisoned.iter().enumerate().map(|(at, token)| json!({ "name": format!("evil-{at}"), "uid": "2", "token": token })),
+        poisoned
+            .iter()
+            .enumerate()
+            .map(|(at, token)| json!({ "name": format!("evil-{at}"), "uid": "2", "token": token })),
     );
     namespaces.push(json!({ "name": "x\" or true", "uid": "3", "token": token('b') }));
     proxy.write_token_file(Value::from(tokens).to_string().as_bytes());
@@ -90,7 +93,8 @@ fn ten_thousand_namespaces_are_served_and_those_beyond_the_bound_are_named() {
     let upstream = Receiver::on_loopback().expect("a receiver");
     let proxy = start(&upstream);
     let token_of = |number: usize| format!("t_{:021x}", 1_000_000 + number);
-    let many: Vec<Value> = (0..10_000).map(|at| json!({ "name": format!("ns-{at:05}"), "uid": "u", "token": token_of(at) })).collect();
+    let many: Vec<Value> =
+        (0..10_000).map(|at| json!({ "name": format!("ns-{at:05}"), "uid": "u", "token": token_of(at) })).collect();
     let tokens: Vec<String> = (0..10_000).map(token_of).collect();
     proxy.write_token_file(Value::from(tokens).to_string().as_bytes());
     proxy.write_namespaces(Value::from(many).to_string().as_bytes());

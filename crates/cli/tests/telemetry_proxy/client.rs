@@ -5,12 +5,12 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use epiphyte_testbed::otlp::Signal;
-use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
-use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
+use opentelemetry_proto::tonic::collector::logs::v1::logs_service_client::LogsServiceClient;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
+use opentelemetry_proto::tonic::collector::metrics::v1::metrics_service_client::MetricsServiceClient;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_client::TraceServiceClient;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
 use opentelemetry_proto::tonic::logs::v1::{LogRecord, ResourceLogs, ScopeLogs};
@@ -31,11 +31,8 @@ fn text(text: &str) -> Option<AnyValue> {
 }
 
 fn resource(attributes: &[(&str, &str)]) -> Option<Resource> {
-    let attribute = |(key, value): &(&str, &str)| KeyValue {
-        key: (*key).to_owned(),
-        value: text(value),
-        ..KeyValue::default()
-    };
+    let attribute =
+        |(key, value): &(&str, &str)| KeyValue { key: (*key).to_owned(), value: text(value), ..KeyValue::default() };
     Some(Resource { attributes: attributes.iter().map(attribute).collect(), ..Resource::default() })
 }
 

@@ -75,7 +75,11 @@ fn events_of_each_monitored_namespace_go_out_under_its_token_and_no_other() {
     arrives(&upstream, "live-web", 'b');
     let requests = upstream.requests();
     assert_eq!(under(&requests, "live-shop"), BTreeSet::from([authorization('a')]));
-    assert_eq!(under(&requests, "live-shop-test"), BTreeSet::new(), "a namespace that only begins like a monitored one");
+    assert_eq!(
+        under(&requests, "live-shop-test"),
+        BTreeSet::new(),
+        "a namespace that only begins like a monitored one"
+    );
     for item in requests.iter().flat_map(|request| &request.items) {
         // By these a duplicate is told.
         for attribute in ["k8s.event.uid", "k8s.event.resource_version"] {
@@ -134,7 +138,9 @@ fn a_hundred_changes_of_namespaces_cost_no_span() {
 #[test]
 fn spans_carry_what_kubernetes_knows_of_their_pod() {
     namespace("known");
-    apply(&json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "namespace": "known", "name": "default" } }));
+    apply(
+        &json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "namespace": "known", "name": "default" } }),
+    );
     apply(&json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "namespace": "known", "name": "cart" },
         "spec": {
@@ -145,12 +151,18 @@ fn spans_carry_what_kubernetes_knows_of_their_pod() {
             },
         },
     }));
-    let pod = || PLANE.1.kubectl_with(&["get", "pod", "-n", "known", "-l", "app=cart", "-o", "jsonpath={.items[*].metadata.uid}"], "");
+    let pod = || {
+        PLANE.1.kubectl_with(
+            &["get", "pod", "-n", "known", "-l", "app=cart", "-o", "jsonpath={.items[*].metadata.uid}"],
+            "",
+        )
+    };
     until("the pod is there", || pod().is_ok_and(|uid| !uid.is_empty()));
     let uid = pod().expect("a uid");
     let upstream = Receiver::on_loopback().expect("a receiver");
     let proxy = start(&upstream, &['a']);
-    let attributes = [("k8s.pod.uid", uid.as_str()), ("k8s.container.name", "main"), ("service.name", "unknown_service:node")];
+    let attributes =
+        [("k8s.pod.uid", uid.as_str()), ("k8s.container.name", "main"), ("service.name", "unknown_service:node")];
     let body = span("enriched", &attributes).encode_to_vec();
     let mut resource = Default::default();
     // The Collector takes a moment to know the pods; it does not hold telemetry up until then.

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use epiphyte_testbed::otlp::{Answer, Receiver};
 
+use crate::client::{SIGNALS, body, post};
 use crate::proxy::{Proxy, ProxyOptions, signal};
 use crate::traffic::Traffic;
 use crate::{authorization, until};
-use crate::client::{SIGNALS, body, post};
 
 fn to(upstream: &Receiver) -> ProxyOptions {
     ProxyOptions { upstream: upstream.url().to_owned(), ..ProxyOptions::default() }
@@ -37,7 +37,9 @@ fn an_upstream_that_says_to_come_again_later_gets_everything_later() {
     let upstream = Receiver::on_loopback().expect("a receiver");
     let proxy = Proxy::start(&to(&upstream), &['a']);
     let mut traffic = Traffic::start(&proxy.http, 'a');
-    for answer in [Answer::Refuse(429, Some(1)), Answer::Refuse(503, Some(1)), Answer::Refuse(503, None), Answer::Accept] {
+    for answer in
+        [Answer::Refuse(429, Some(1)), Answer::Refuse(503, Some(1)), Answer::Refuse(503, None), Answer::Accept]
+    {
         upstream.answer(answer);
         traffic.until_more(20);
     }

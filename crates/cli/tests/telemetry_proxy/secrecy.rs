@@ -23,7 +23,12 @@ fn a_search_through_logs_configurations_arguments_variables_answers_and_metrics_
     for status in [400, 401, 403, 503] {
         upstream.answer(Answer::Refuse(status, None));
         for digit in ['a', 'c'] {
-            let answer = post(&proxy.http, "/v1/traces", &[("Authorization", &authorization(digit))], &body(Signal::Traces, "x"));
+            let answer = post(
+                &proxy.http,
+                "/v1/traces",
+                &[("Authorization", &authorization(digit))],
+                &body(Signal::Traces, "x"),
+            );
             said.push_str(&answer.expect("an answer").text);
             if let Err((_, told)) = send_grpc(&proxy.grpc, Signal::Logs, &[&authorization(digit)], "x") {
                 said.push_str(&told);

@@ -8,7 +8,7 @@ mod model;
 mod traffic;
 
 pub use events::{Events, MAX_TOKENS, events};
-pub use traffic::{Phase, traffic};
+pub use traffic::{MESSAGE_MIB, Phase, traffic};
 
 use std::path::{Path, PathBuf};
 

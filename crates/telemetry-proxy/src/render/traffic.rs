@@ -32,7 +32,7 @@ const TENANTS: (&str, &str, &str) = ("otlp", "otlp_http", "");
 const TOKENLESS: (&str, &str, &str) = ("otlp/tokenless", "otlp_http/tokenless", "/tokenless");
 
 /// The largest message over gRPC, in MiB, and the largest body over HTTP, unpacked.
-const MESSAGE_MIB: u32 = 16;
+pub const MESSAGE_MIB: u32 = 16;
 
 /// How many requests are under way upstream at once, for each of traces, logs and metrics.
 const CONSUMERS: u32 = 32;
