@@ -111,6 +111,28 @@ fn ten_thousand_namespaces_are_served_and_those_beyond_the_bound_are_named() {
 }
 
 #[test]
+fn a_configuration_that_the_collector_refuses_leaves_the_last_good_one_in_force_until_it_takes_it() {
+    let upstream = Receiver::on_loopback().expect("a receiver");
+    let proxy = start(&upstream);
+    proxy.monitor(&[("shop", 'a')]);
+    until("the first is in force", || proxy.logged("namespaces=1") == 1);
+    let configuration = || std::fs::read(proxy.path("run/events.json")).expect("read");
+    let good = configuration();
+
+    // A queue without a folder is what the Collector does not take.
+    let (folder, aside) = (proxy.path("queue/events"), proxy.path("aside"));
+    std::fs::rename(&folder, &aside).expect("moved");
+    proxy.monitor(&[("shop", 'a'), ("web", 'b')]);
+    until("it is refused", || proxy.logged("the last good configuration stays in force") >= 1);
+    assert_eq!(configuration(), good);
+    assert!(proxy.admin.metric("epiphyte_proxy_invalid_configurations_total", &["events"]) >= 1.0);
+
+    std::fs::rename(&aside, &folder).expect("moved back");
+    until("it is taken", || proxy.logged("namespaces=2") == 1);
+    assert_ne!(configuration(), good);
+}
+
+#[test]
 fn the_older_list_of_namespaces_is_understood_and_none_ends_the_collection() {
     let upstream = Receiver::on_loopback().expect("a receiver");
     let proxy = start(&upstream);

@@ -68,7 +68,7 @@ pub fn events(ground: &Ground, namespaces: &[Namespace]) -> Option<Events> {
     let table = within.iter().filter_map(|namespace| {
         let digest = digests.get(&namespace.token)?;
         // The whole name: `shop` is not `shop-test`.
-        let condition = format!("resource.attributes[\"k8s.namespace.name\"] == \"{}\"", namespace.name);
+        let condition = format!("attributes[\"k8s.namespace.name\"] == \"{}\"", namespace.name);
         Some(Route { context: "resource", condition, pipelines: [format!("logs/{digest}")] })
     });
     let configuration = configuration(ground, table.collect(), tokens.keys());
@@ -166,7 +166,7 @@ mod tests {
         let events = events(&ground(), &namespaces(6, 2)).expect("a configuration");
         let text = String::from_utf8(events.configuration.clone()).expect("text");
         assert_eq!(text.matches("\"endpoint\"").count(), 2);
-        assert_eq!(text.matches("resource.attributes[\\\"k8s.namespace.name\\\"] == ").count(), 6);
+        assert_eq!(text.matches("\"attributes[\\\"k8s.namespace.name\\\"] == ").count(), 6);
         for (digest, token) in &events.tokens {
             assert!(text.contains(&format!("LumigoToken ${{file:/run/proxy/tokens/{digest}}}")), "{text}");
             assert!(!text.contains(token.expose()), "{text}");
