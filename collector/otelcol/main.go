@@ -27,6 +27,7 @@ func main() {
 				ProviderFactories: []confmap.ProviderFactory{
 					fileprovider.NewFactory(),
 				},
+				DefaultScheme: "file",
 			},
 		},
 		ProviderModules: map[string]string{

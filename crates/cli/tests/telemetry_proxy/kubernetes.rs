@@ -116,6 +116,8 @@ fn no_event_is_lost_over_reloads_and_a_killed_collector() {
     // It was there before anybody looked.
     arrives(&upstream, "before", 'a');
     let collector = proxy.collector("events");
+    // Said by *traffic* too, which does not restart.
+    until("it is up", || proxy.logged("Everything is ready.") == 2);
     proxy.monitor(&[("early", 'a'), ("late", 'b')]);
     until("it is told to read again", || proxy.logged("told the Collector to read its configuration again") == 1);
     live(&upstream, "late", 'b');

@@ -75,7 +75,7 @@ impl Collector {
             };
             let started = Instant::now();
             match self.start() {
-                Ok(child) => match self.attend(child, number, &mut wishes).await {
+                Ok((child, up)) => match self.attend(child, up, number, &mut wishes).await {
                     Ended::AsWished => continue,
                     Ended::ByItself(status) => {
                         self.metrics.exits.of(self.name).inc();
@@ -94,7 +94,8 @@ impl Collector {
         }
     }
 
-    fn start(&self) -> std::io::Result<Child> {
+    /// Starts the process; what comes with it tells whether it has come up.
+    fn start(&self) -> std::io::Result<(Child, watch::Receiver<bool>)> {
         let mut child = Command::new(&self.program)
             .arg("--config")
             .arg(format!("file:{}", self.configuration.display()))
@@ -104,16 +105,23 @@ impl Collector {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
+        let (up, is_up) = watch::channel(false);
         if let Some(said) = child.stderr.take() {
-            tokio::spawn(output::forward(self.name, said));
+            tokio::spawn(output::forward(self.name, said, up));
         }
         self.metrics.starts.of(self.name).inc();
         info!(collector = self.name, pid = child.id(), "started the Collector");
-        Ok(child)
+        Ok((child, is_up))
     }
 
     /// Looks after a process until it is no more.
-    async fn attend(&self, mut child: Child, mut number: u64, wishes: &mut watch::Receiver<Wish>) -> Ended {
+    async fn attend(
+        &self,
+        mut child: Child,
+        up: watch::Receiver<bool>,
+        mut number: u64,
+        wishes: &mut watch::Receiver<Wish>,
+    ) -> Ended {
         loop {
             let wish = tokio::select! {
                 // An error is one of waiting, which does not happen to one's own child.
@@ -122,6 +130,11 @@ impl Collector {
             };
             match wish {
                 Wish::Run(wished) if wished == number => {}
+                // Until it is up it does not know the signal, and would die of it: it is started anew instead.
+                Wish::Run(_) if !*up.borrow() => {
+                    self.end(child).await;
+                    return Ended::AsWished;
+                }
                 Wish::Run(wished) => {
                     number = wished;
                     self.metrics.reloads.of(self.name).inc();

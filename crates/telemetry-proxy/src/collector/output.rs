@@ -1,6 +1,7 @@
 //! What a Collector logs, told among our own logs.
 
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
+use tokio::sync::watch;
 use tracing::{debug, error, info, warn};
 
 use crate::input::redact;
@@ -8,8 +9,11 @@ use crate::input::redact;
 /// The most that is told of one line.
 const LINE: usize = 4096;
 
-/// Tells each line at the level that it has, until there are no more.
-pub(super) async fn forward(collector: &'static str, said: impl AsyncRead + Unpin) {
+/// What the Collector says once it is up.
+const UP: &str = "Everything is ready.";
+
+/// Tells each line at the level that it has, until there are no more; and once by `up` that the Collector says to be up.
+pub(super) async fn forward(collector: &'static str, said: impl AsyncRead + Unpin, up: watch::Sender<bool>) {
     let mut said = BufReader::new(said);
     let mut line = Vec::new();
     loop {
@@ -17,7 +21,13 @@ pub(super) async fn forward(collector: &'static str, said: impl AsyncRead + Unpi
         // A pipe that nobody empties would hold the Collector up: what is no text is told as well as it goes.
         match said.read_until(b'\n', &mut line).await {
             Ok(0) | Err(_) => return,
-            Ok(_) => tell(collector, &String::from_utf8_lossy(&line)),
+            Ok(_) => {
+                let text = String::from_utf8_lossy(&line);
+                tell(collector, &text);
+                if text.contains(UP) {
+                    up.send_replace(true);
+                }
+            }
         }
     }
 }
