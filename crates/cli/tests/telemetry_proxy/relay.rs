@@ -160,12 +160,19 @@ fn a_name_that_is_none_stays_where_nobody_knows_a_better_one_and_the_cluster_is_
 fn metrics_of_the_supervisor_and_the_collector_are_on_one_port() {
     let upstream = Receiver::on_loopback().expect("a receiver");
     let proxy = Proxy::start(&between(&upstream), &['a']);
+    for pod in 0..3 {
+        let body = span("counted", &[("k8s.pod.uid", &format!("pod-{pod}"))]).encode_to_vec();
+        post(&proxy.http, "/v1/traces", &[("Authorization", &authorization('a'))], &body).expect("an answer");
+    }
+    until("they are counted", || proxy.admin.metric("otelcol_receiver_accepted_spans_total", &["traffic"]) >= 3.0);
     let (ok, text) = Admin::get(&proxy.admin, "/metrics").expect("an answer");
     assert!(ok);
     for metric in ["epiphyte_proxy_collector_starts_total{collector=\"traffic\"} 1", "otelcol_process_uptime"] {
         assert!(text.contains(metric), "{metric} is not in:\n{text}");
     }
-    // The Collector counts this by pod if it is let.
-    assert!(!text.contains("pod_identifier"));
+    // The Collector counts by pod if it is let, and by what clients call the host.
+    for unbounded in ["pod-1", "pod_identifier", "server_address"] {
+        assert!(!text.contains(unbounded), "{unbounded} is in:\n{text}");
+    }
     assert!(!text.contains(&token('a')));
 }

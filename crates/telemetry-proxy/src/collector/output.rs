@@ -43,12 +43,18 @@ fn tell(collector: &'static str, line: &str) {
     }
 }
 
-/// The level of a line and what follows it. A line is time, level and the rest, with tabs between; a panic is not.
+/// The level of a line and what follows it. The Collector's lines are time, level and the rest, with tabs between; those of its
+/// Kubernetes client begin with a letter and the date; a panic is neither.
 fn split(line: &str) -> (&str, &str) {
     let mut parts = line.splitn(3, '\t');
     match (parts.next(), parts.next(), parts.next()) {
         (Some(_), Some(level), Some(rest)) => (level, rest),
-        _ => ("error", line),
+        _ => match line.as_bytes() {
+            [b'I', b'0'..=b'9', ..] => ("info", line),
+            // What it calls an error is one of many tries.
+            [b'W' | b'E', b'0'..=b'9', ..] => ("warn", line),
+            _ => ("error", line),
+        },
     }
 }
 
@@ -58,7 +64,8 @@ mod tests {
 
     #[test]
     fn a_line_has_its_level_and_a_panic_is_an_error() {
-        assert_eq!(split("2026-11-26T07:17:44.859Z\tinfo\ta.go:1\tready\t{}"), ("info", "a.go:1\tready\t{}"));
+        assert_eq!(split("2026-11-26T07:17:44.859Z\tinfo\tready\t{}"), ("info", "ready\t{}"));
         assert_eq!(split("panic: runtime error"), ("error", "panic: runtime error"));
+        assert_eq!(split("E1126 08:25:51 failed").0, "warn");
     }
 }

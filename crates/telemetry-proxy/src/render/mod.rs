@@ -15,7 +15,8 @@ use std::path::{Path, PathBuf};
 use crate::memory::Share;
 use crate::settings::{Settings, Url};
 use model::{
-    Compaction, Extension, Included, Literal, Metrics, Prometheus, Pull, PullExporter, Reader, Retry, Telemetry,
+    Aggregation, Compaction, Empty, Excluded, Extension, Literal, Logs, Metrics, Prometheus, Pull, PullExporter,
+    Reader, Retry, Selector, Stream, Telemetry, View,
 };
 
 /// The word in front of a token in the `Authorization` header.
@@ -114,15 +115,40 @@ fn memory_limiter(share: Share) -> model::Processor {
     }
 }
 
+/// What a Collector measures whose labels come from outside, or are as many as there are pods: meters, and instruments of theirs.
+/// Measured, they would grow without bound.
+const UNBOUNDED: [(&str, Option<&str>); 3] = [
+    ("go.opentelemetry.io/contrib/instrumentation/google.golang.org/grpc/otelgrpc", None),
+    ("go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp", None),
+    (
+        "github.com/open-telemetry/opentelemetry-collector-contrib/processor/k8sattributesprocessor",
+        Some("*pod.association"),
+    ),
+];
+
 fn telemetry(port: u16) -> Telemetry {
     let prometheus = Prometheus {
         host: "127.0.0.1",
         port,
         without_scope_info: true,
         without_units: true,
-        with_resource_constant_labels: Included { included: [] },
+        with_resource_constant_labels: Excluded {
+            excluded: ["service.instance.id", "service.name", "service.version"],
+        },
     };
-    Telemetry { metrics: Metrics { readers: [Reader { pull: Pull { exporter: PullExporter { prometheus } } }] } }
+    let unbounded = UNBOUNDED.map(|(meter_name, instrument_name)| View {
+        selector: Selector { meter_name, instrument_name },
+        stream: Stream { aggregation: Aggregation { drop: Empty {} } },
+    });
+    Telemetry {
+        logs: Logs { disable_caller: true, disable_stacktrace: true, disable_zap_resource: true },
+        metrics: Metrics {
+            // The only one at which views may be set.
+            level: "detailed",
+            readers: [Reader { pull: Pull { exporter: PullExporter { prometheus } } }],
+            views: unbounded.into(),
+        },
+    }
 }
 
 /// The endpoint of one signal, where it has a URL of its own.

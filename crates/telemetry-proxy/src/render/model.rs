@@ -215,13 +215,50 @@ pub(super) struct Pipeline {
 
 #[derive(Debug, Serialize)]
 pub(super) struct Telemetry {
+    pub(super) logs: Logs,
     pub(super) metrics: Metrics,
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Metrics {
-    pub(super) readers: [Reader; 1],
+pub(super) struct Logs {
+    pub(super) disable_caller: bool,
+    pub(super) disable_stacktrace: bool,
+    pub(super) disable_zap_resource: bool,
 }
+
+#[derive(Debug, Serialize)]
+pub(super) struct Metrics {
+    pub(super) level: &'static str,
+    pub(super) readers: [Reader; 1],
+    pub(super) views: Vec<View>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct View {
+    pub(super) selector: Selector,
+    pub(super) stream: Stream,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Selector {
+    pub(super) meter_name: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) instrument_name: Option<&'static str>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Stream {
+    pub(super) aggregation: Aggregation,
+}
+
+/// None: what is measured is dropped.
+#[derive(Debug, Serialize)]
+pub(super) struct Aggregation {
+    pub(super) drop: Empty,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct Empty {}
 
 #[derive(Debug, Serialize)]
 pub(super) struct Reader {
@@ -244,10 +281,10 @@ pub(super) struct Prometheus {
     pub(super) port: u16,
     pub(super) without_scope_info: bool,
     pub(super) without_units: bool,
-    pub(super) with_resource_constant_labels: Included,
+    pub(super) with_resource_constant_labels: Excluded,
 }
 
 #[derive(Debug, Serialize)]
-pub(super) struct Included {
-    pub(super) included: [&'static str; 0],
+pub(super) struct Excluded {
+    pub(super) excluded: [&'static str; 3],
 }
