@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,6 +15,9 @@ use crate::{Error, Result};
 
 /// How often the log is looked at while it is followed.
 const FOLLOW_EVERY: Duration = Duration::from_millis(20);
+
+/// How much of the log is searched at once for the end of its last line.
+const BLOCK: usize = 64 * 1024;
 
 /// The verbs that change something.
 const WRITES: [&str; 5] = ["create", "update", "patch", "delete", "deletecollection"];
@@ -139,12 +142,19 @@ impl AuditLog {
         Mark(0)
     }
 
-    /// The place where the log ends now.
+    /// The place where the log ends now. A line that is just being written, of which the file may have a part already, comes
+    /// after it: that request is not answered yet.
     ///
     /// # Errors
     /// When the log cannot be read.
     pub fn mark(&self) -> Result<Mark> {
-        std::fs::metadata(&self.path).map(|file| Mark(file.len())).map_err(Error::file("read", &self.path))
+        File::open(&self.path)
+            .and_then(|mut file| {
+                let length = file.metadata()?.len();
+                end_of_last_line(&mut file, length)
+            })
+            .map(Mark)
+            .map_err(Error::file("read", &self.path))
     }
 
     /// Everything answered since a mark was taken, in the order of the answers.
@@ -205,6 +215,24 @@ impl AuditLog {
     }
 }
 
+/// Where the last whole line of what is read ends; `length` is how much of it counts.
+fn end_of_last_line(log: &mut (impl Read + Seek), length: u64) -> std::io::Result<u64> {
+    let mut block = vec![0; BLOCK];
+    let mut end = length;
+    while end > 0 {
+        let start = end.saturating_sub(BLOCK as u64);
+        let size = usize::try_from(end - start).unwrap_or(BLOCK);
+        let block = block.get_mut(..size).unwrap_or_default();
+        log.seek(SeekFrom::Start(start))?;
+        log.read_exact(block)?;
+        if let Some(at) = block.iter().rposition(|byte| *byte == b'\n') {
+            return Ok(start + at as u64 + 1);
+        }
+        end = start;
+    }
+    Ok(0)
+}
+
 /// What the API server is to log: bodies of writes, except of what holds secrets; for all else who asked for what.
 pub(crate) fn policy() -> Value {
     json!({
@@ -226,4 +254,24 @@ pub(crate) fn policy() -> Value {
             {"level": "Metadata"},
         ],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use super::*;
+
+    fn end(log: &str) -> u64 {
+        end_of_last_line(&mut Cursor::new(log), log.len() as u64).expect("it is read")
+    }
+
+    #[test]
+    fn a_line_that_is_not_whole_yet_comes_after_a_mark() {
+        assert_eq!([end(""), end("{}"), end("{}\n"), end("{}\n{")], [0, 0, 3, 3]);
+        let long = "x".repeat(2 * BLOCK);
+        assert_eq!(end(&long), 0);
+        assert_eq!(end(&format!("{{}}\n{long}")), 3);
+        assert_eq!(end(&format!("{long}\n{{")), 2 * BLOCK as u64 + 1);
+    }
 }
