@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,9 +15,6 @@ use crate::{Error, Result};
 
 /// How often the log is looked at while it is followed.
 const FOLLOW_EVERY: Duration = Duration::from_millis(20);
-
-/// How much of the log is searched at once for the end of its last line.
-const BLOCK: usize = 64 * 1024;
 
 /// The verbs that change something.
 const WRITES: [&str; 5] = ["create", "update", "patch", "delete", "deletecollection"];
@@ -142,19 +139,12 @@ impl AuditLog {
         Mark(0)
     }
 
-    /// The place where the log ends now. A line that is just being written, of which the file may have a part already, comes
-    /// after it: that request is not answered yet.
+    /// The place where the log ends now.
     ///
     /// # Errors
     /// When the log cannot be read.
     pub fn mark(&self) -> Result<Mark> {
-        File::open(&self.path)
-            .and_then(|mut file| {
-                let length = file.metadata()?.len();
-                end_of_last_line(&mut file, length)
-            })
-            .map(Mark)
-            .map_err(Error::file("read", &self.path))
+        std::fs::metadata(&self.path).map(|file| Mark(file.len())).map_err(Error::file("read", &self.path))
     }
 
     /// Everything answered since a mark was taken, in the order of the answers.
@@ -192,18 +182,25 @@ impl AuditLog {
         })
     }
 
-    /// Reads the whole lines after a mark, and where the next one begins.
+    /// Reads the whole lines after a mark, and where the next one begins. A mark may have been taken while a line was being
+    /// written: then that line is before it.
     fn read(&self, mark: Mark) -> Result<(Vec<Entry>, Mark)> {
+        let start = mark.0.saturating_sub(1);
         let mut bytes = Vec::new();
         File::open(&self.path)
             .and_then(|mut file| {
-                file.seek(SeekFrom::Start(mark.0))?;
+                file.seek(SeekFrom::Start(start))?;
                 file.read_to_end(&mut bytes)
             })
             .map_err(Error::file("read", &self.path))?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        bytes.truncate(whole);
-        let entries = bytes
+        let first = match mark {
+            Mark(0) => Some(0),
+            Mark(_) => bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1),
+        };
+        let end = bytes.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
+        let (Some(first), Some(end)) = (first, end) else { return Ok((Vec::new(), mark)) };
+        let lines = bytes.get(first..end).unwrap_or_default();
+        let entries = lines
             .split(|byte| *byte == b'\n')
             .filter(|line| !line.is_empty())
             .map(|line| {
@@ -211,26 +208,8 @@ impl AuditLog {
                     .map_err(|error| Error::Audit { path: self.path.clone(), problem: error.to_string() })
             })
             .collect::<Result<_>>()?;
-        Ok((entries, Mark(mark.0 + whole as u64)))
+        Ok((entries, Mark(start + end as u64)))
     }
-}
-
-/// Where the last whole line of what is read ends; `length` is how much of it counts.
-fn end_of_last_line(log: &mut (impl Read + Seek), length: u64) -> std::io::Result<u64> {
-    let mut block = vec![0; BLOCK];
-    let mut end = length;
-    while end > 0 {
-        let start = end.saturating_sub(BLOCK as u64);
-        let size = usize::try_from(end - start).unwrap_or(BLOCK);
-        let block = block.get_mut(..size).unwrap_or_default();
-        log.seek(SeekFrom::Start(start))?;
-        log.read_exact(block)?;
-        if let Some(at) = block.iter().rposition(|byte| *byte == b'\n') {
-            return Ok(start + at as u64 + 1);
-        }
-        end = start;
-    }
-    Ok(0)
 }
 
 /// What the API server is to log: bodies of writes, except of what holds secrets; for all else who asked for what.
@@ -258,20 +237,31 @@ pub(crate) fn policy() -> Value {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Cursor;
-
     use super::*;
 
-    fn end(log: &str) -> u64 {
-        end_of_last_line(&mut Cursor::new(log), log.len() as u64).expect("it is read")
+    fn line(id: &str) -> String {
+        let time = "2026-01-01T00:00:00.000000Z";
+        let entry = json!({
+            "auditID": id, "stage": "ResponseComplete", "verb": "get", "requestURI": "/", "user": {},
+            "requestReceivedTimestamp": time, "stageTimestamp": time,
+        });
+        format!("{entry}\n")
     }
 
     #[test]
-    fn a_line_that_is_not_whole_yet_comes_after_a_mark() {
-        assert_eq!([end(""), end("{}"), end("{}\n"), end("{}\n{")], [0, 0, 3, 3]);
-        let long = "x".repeat(2 * BLOCK);
-        assert_eq!(end(&long), 0);
-        assert_eq!(end(&format!("{{}}\n{long}")), 3);
-        assert_eq!(end(&format!("{long}\n{{")), 2 * BLOCK as u64 + 1);
+    fn a_line_that_was_being_written_when_the_mark_was_taken_is_before_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = AuditLog::new(folder.path().join("audit.log"));
+        let ids = |mark| log.since(mark).expect("entries").into_iter().map(|entry| entry.audit_id).collect::<Vec<_>>();
+        let half = |text: &str| text[..text.len() / 2].to_owned();
+        std::fs::write(&log.path, line("one") + &half(&line("two"))).expect("a log");
+        let mark = log.mark().expect("a mark");
+        assert_eq!(ids(log.start()), ["one"]);
+        assert!(ids(mark).is_empty());
+        std::fs::write(&log.path, line("one") + &line("two") + &line("three")).expect("a log");
+        assert_eq!(ids(mark), ["three"]);
+        let end = log.mark().expect("a mark");
+        assert!(ids(end).is_empty());
+        assert_eq!(ids(log.start()), ["one", "two", "three"]);
     }
 }
