@@ -21,6 +21,7 @@ use crate::failure::Failure;
 use crate::index::WorkloadKey;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
+use crate::stuck::Stuck;
 use crate::workloads::Workloads;
 
 /// Workloads that are written at the same time.
@@ -35,6 +36,7 @@ pub(crate) struct Writer {
     pub(crate) events: Events,
     pub(crate) leader: watch::Receiver<bool>,
     pub(crate) metrics: Metrics,
+    pub(crate) stuck: Stuck,
 }
 
 /// What surgery did to a workload.
@@ -76,10 +78,15 @@ impl Writer {
         match self.operate(key).await {
             Ok(outcome) => {
                 self.metrics.written("workload", outcome.as_str());
+                self.stuck.forget(key);
                 self.queue.done(key);
             }
-            Err(Failure::Gone) => self.queue.done(key),
+            Err(Failure::Gone) => {
+                self.stuck.forget(key);
+                self.queue.done(key);
+            }
             Err(failure) => {
+                self.stuck.note(key, &failure);
                 self.metrics.written("workload", failure.category());
                 match failure {
                     Failure::Conflict(_) => debug!(workload = %key, %failure, "trying again"),
