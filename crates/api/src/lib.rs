@@ -27,7 +27,7 @@ pub use kind::WorkloadKind;
 pub use language::Language;
 pub use lumigo::{
     Infrastructure, Injection, InstrumentedResource, KubeEvents, Logging, Lumigo, LumigoSpec, LumigoStatus,
-    LumigoToken, SecretKeyRef, Tracing,
+    LumigoToken, SecretKeyRef, Tracing, condition as lumigo_condition,
 };
 pub use reason::{Reason, Severity};
 pub use source::{Source, SourceSpec, SourceWorkload};

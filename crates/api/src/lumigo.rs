@@ -167,3 +167,11 @@ pub struct InstrumentedResource {
     /// UID of the workload.
     pub uid: String,
 }
+
+/// Types of the conditions on a `Lumigo`.
+pub mod condition {
+    /// Whether the Lumigo counts in its namespace and its token is good.
+    pub const ACTIVE: &str = "Active";
+    /// Whether somebody has to act, and about what.
+    pub const ERROR: &str = "Error";
+}

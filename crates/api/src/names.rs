@@ -13,6 +13,24 @@ pub const DELIVERY_ANNOTATION: &str = "epiphyte.dev/delivery";
 /// version that injected, see [`auto_trace_version`].
 pub const AUTO_TRACE_LABEL: &str = "lumigo.auto-trace";
 
+/// Label beside [`AUTO_TRACE_LABEL`] that keeps traces from being sent (`false`), where the namespace has no Lumigo.
+pub const ENABLE_TRACES_LABEL: &str = "lumigo.enable-traces";
+
+/// Label beside [`AUTO_TRACE_LABEL`] that has logs sent too (`true`), where the namespace has no Lumigo.
+pub const ENABLE_LOGS_LABEL: &str = "lumigo.enable-logs";
+
+/// Label beside [`AUTO_TRACE_LABEL`] with the name of the Secret that holds the token, where the namespace has no Lumigo.
+pub const TOKEN_SECRET_LABEL: &str = "lumigo.token-secret";
+
+/// Label beside [`AUTO_TRACE_LABEL`] with the key of the token in its Secret, where the namespace has no Lumigo.
+pub const TOKEN_KEY_LABEL: &str = "lumigo.token-key";
+
+/// The Secret that holds the token where nobody names another.
+pub const DEFAULT_TOKEN_SECRET: &str = "lumigo-credentials";
+
+/// The key of the token in its Secret where nobody names another.
+pub const DEFAULT_TOKEN_KEY: &str = "token";
+
 /// What the value of [`AUTO_TRACE_LABEL`] begins with where Epiphyte wrote it.
 pub const AUTO_TRACE_VERSION_PREFIX: &str = "lumigo-operator.v";
 

@@ -127,6 +127,8 @@ reasons! {
         => ""
     InvalidDelivery Warning "The annotation `epiphyte.dev/delivery` is neither `device` nor `injector`, and is ignored."
         => "Set the annotation to `device` or `injector`, or remove it."
+    InvalidTokenLabel Warning "The label `lumigo.token-secret` or `lumigo.token-key` names what no Secret can be called or have, and its default counts."
+        => "Set the label to the name of a Secret of the namespace, or to a key in it."
     KindNotServedByDevice Warning "Devices serve Deployments, DaemonSets, StatefulSets and CronJobs only."
         => "Annotate the workload with `epiphyte.dev/delivery: injector`, or mark its owner."
 
@@ -191,6 +193,24 @@ reasons! {
         => ""
     KeptAfterLumigo Info "The Lumigo is gone, or about to go, and asked for its injections to stay."
         => "Label the workload with `lumigo.auto-trace: \"false\"` to take the injection off."
+    LumigoActive Info "The Lumigo is active: its token is there, and it counts in its namespace."
+        => ""
+    OtherLumigo Warning "There are other Lumigo instances in this namespace; the oldest counts, and this one does not."
+        => "Delete the Lumigo that you do not want."
+    TokenNotReferenced Warning "The Lumigo does not say where its token is."
+        => "Set `spec.lumigoToken.secretRef`."
+    SecretNameMissing Warning "The Lumigo does not name the Secret with its token."
+        => "Set `spec.lumigoToken.secretRef.name`."
+    SecretKeyMissing Warning "The Lumigo does not name the key of its token in the Secret."
+        => "Set `spec.lumigoToken.secretRef.key`."
+    SecretNotFound Warning "The Secret with the Lumigo's token does not exist."
+        => "Create the Secret in the namespace of the Lumigo."
+    SecretForbidden Warning "Epiphyte is not allowed to read the Secret with the Lumigo's token."
+        => "Grant the operator the verb get on secrets."
+    SecretKeyNotFound Warning "The Secret with the Lumigo's token does not have the key that the Lumigo names."
+        => "Put the token into the Secret under that key, or name another key in the Lumigo."
+    TokenMalformed Warning "What the Secret holds is no token: a token is `t_` and 21 hexadecimal digits in lower case, and nothing else."
+        => "Put the token into the Secret exactly, without a space or a line break."
 
     // Outcomes.
     Instrumented Info "The container is instrumented."
@@ -203,6 +223,9 @@ reasons! {
         => "Create the Job anew."
     AwaitingPodReplacement Waiting "The pod template is changed, but pods are replaced only when somebody replaces them."
         => "Delete the pods, or resume, restart or scale the workload."
+
+    AwaitingTemplateChange Info "What Epiphyte writes into the pod template is another now than when it was written; it reaches the workload at its next template change."
+        => "Nothing; to have it at once, change the template, as `kubectl rollout restart` does."
 
     // Failed writes.
     UpdateRejected Warning "The API server, a quota or another webhook refused the change; it will be tried again."

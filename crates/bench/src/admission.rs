@@ -7,10 +7,11 @@ use anyhow::Result;
 use epiphyte_api::WorkloadKind::Deployment;
 use epiphyte_operator::admission::PATH;
 use epiphyte_testbed::Entry;
+use serde_json::Value;
 
-use crate::cluster::{Cluster, path};
+use crate::cluster::{Cluster, path, until};
 use crate::load::{Load, Run};
-use crate::manifests::{self, Shape, deployment, review, stored};
+use crate::manifests::{Shape, deployment, review, stored};
 use crate::operator::Operator;
 use crate::report::{Figure, Row};
 
@@ -72,11 +73,11 @@ pub(crate) async fn measure(program: &Path) -> Result<Vec<Row>> {
     for namespace in [ON, OFF] {
         cluster.namespace(namespace).await?;
     }
-    let lumigoes = format!("/apis/operator.lumigo.io/v1/namespaces/{ON}/lumigoes");
-    cluster.create(&lumigoes, &manifests::lumigo(ON)).await?;
-    let status = serde_json::json!({ "status": manifests::active() });
-    cluster.merge(&format!("{lumigoes}/lumigo/status"), &status).await?;
+    cluster.token(ON).await?;
+    cluster.lumigo(ON).await?;
     let (operator, authority) = Operator::start_and_wait(&cluster).await?;
+    let lumigo = format!("/apis/operator.lumigo.io/v1/namespaces/{ON}/lumigoes/lumigo");
+    until("the Lumigo is active", async || Ok(is_active(&cluster.get(&lumigo).await?))).await?;
     // The API server itself has the webhook called once: it is reached and knows the Lumigo.
     cluster.create(&path(Deployment, ON), &deployment(ON, "first", Shape::new(1, 5))).await?;
     operator.settled().await?;
@@ -109,6 +110,14 @@ pub(crate) async fn measure(program: &Path) -> Result<Vec<Row>> {
     let memory = Figure::Bytes(process.memory()?.peak);
     rows.push(Row::new(PART, "resident memory, peak", memory));
     Ok(rows)
+}
+
+fn is_active(lumigo: &Value) -> bool {
+    let conditions = lumigo.pointer("/status/conditions").and_then(Value::as_array);
+    conditions.into_iter().flatten().any(|it| {
+        let says = |key: &str, text: &str| it.get(key).and_then(Value::as_str) == Some(text);
+        says("type", "Active") && says("status", "True")
+    })
 }
 
 /// What a round has shown; `cpu` is the time of a request in seconds. The budgets are about load: with one request at a

@@ -62,6 +62,19 @@ impl Cluster {
         Ok(())
     }
 
+    /// Puts a Secret with a tenant's token into a namespace.
+    pub(crate) async fn token(&self, namespace: &str) -> Result<()> {
+        self.create(&format!("/api/v1/namespaces/{namespace}/secrets"), &manifests::token(namespace)).await?;
+        Ok(())
+    }
+
+    /// Puts a Lumigo into a namespace that has a token.
+    pub(crate) async fn lumigo(&self, namespace: &str) -> Result<()> {
+        let path = format!("/apis/operator.lumigo.io/v1/namespaces/{namespace}/lumigoes");
+        self.create(&path, &manifests::lumigo(namespace)).await?;
+        Ok(())
+    }
+
     /// Creates Deployments, many at a time.
     pub(crate) async fn create_deployments(&self, deployments: impl Iterator<Item = Value>) -> Result<()> {
         let create = |deployment: Value| async move {

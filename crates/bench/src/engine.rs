@@ -83,7 +83,7 @@ fn read(text: &str) -> Result<Workload> {
 fn plan(index: &RwLock<Index>, object: &Value) -> Result<(Verdict, Rendering)> {
     let workload = read(&object.to_string())?;
     let index = index.read();
-    Ok((index.plan(&workload, None), index.rendering(ON)))
+    Ok((index.plan(&workload, None), index.rendering(&workload)))
 }
 
 fn instrument(index: &RwLock<Index>, object: &Value) -> Result<Operation> {

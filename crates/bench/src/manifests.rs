@@ -213,6 +213,14 @@ pub(crate) fn review(object: &Value) -> Value {
     })
 }
 
+/// The Secret with the token of [`lumigo`].
+pub(crate) fn token(namespace: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Secret", "metadata": { "name": "lumigo-credentials", "namespace": namespace },
+        "stringData": { "token": "t_0123456789abcdef01234" },
+    })
+}
+
 /// A Lumigo with a token.
 pub(crate) fn lumigo(namespace: &str) -> Value {
     json!({

@@ -36,10 +36,29 @@ enum LastFact {
     Collectors,
     /// The collectors are ready; the namespace is marked, then the node agents answer.
     Mark,
+    /// A Lumigo is applied, whose Secret is there.
+    Lumigo,
+}
+
+impl LastFact {
+    const fn title(self) -> &'static str {
+        match self {
+            Self::Collectors => "collectors ready last",
+            Self::Mark => "marked last",
+            Self::Lumigo => "a Lumigo applied",
+        }
+    }
 }
 
 /// Measures.
 pub(crate) async fn measure(program: &Path) -> Result<Vec<Row>> {
+    let mut rows = give_devices(program).await?;
+    rows.extend(inject(program).await?);
+    Ok(rows)
+}
+
+/// Devices for workloads that an annotation turns on.
+async fn give_devices(program: &Path) -> Result<Vec<Row>> {
     let cluster = Cluster::start(program).await?;
     let node =
         Device::ALL.into_iter().fold(FakeNode::new("node-1"), |node, device| node.offers(device.resource(), "100"));
@@ -62,26 +81,44 @@ pub(crate) async fn measure(program: &Path) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
+/// Injection into workloads that were there before their Lumigo, in a cluster of its own for the sake of the memory.
+async fn inject(program: &Path) -> Result<Vec<Row>> {
+    let cluster = Cluster::start(program).await?;
+    let (operator, _) = Operator::start_and_wait(&cluster).await?;
+    let mut rounds = vec![switch_on(&cluster, &operator, "traced-0", LastFact::Lumigo).await?];
+    let peak = operator.process()?.memory()?.peak;
+    for round in 1..ROUNDS {
+        rounds.push(switch_on(&cluster, &operator, &format!("traced-{round}"), LastFact::Lumigo).await?);
+    }
+    let mut rows = Row::of_rounds(rounds);
+    rows.push(row(LastFact::Lumigo, "resident memory, peak", Figure::Bytes(peak)));
+    Ok(rows)
+}
+
+fn row(last: LastFact, what: &str, figure: Figure) -> Row {
+    Row::new(PART, format!("500 workloads, {}: {what}", last.title()), figure)
+}
+
 async fn set_ready(cluster: &Cluster, ready: bool) -> Result<()> {
     cluster.merge(&format!("{COLLECTORS}/gateway/status"), &json!({ "status": { "ready": ready } })).await?;
     Ok(())
 }
 
 async fn switch_on(cluster: &Cluster, operator: &Operator<'_>, namespace: &str, last: LastFact) -> Result<Vec<Row>> {
-    let title = match last {
-        LastFact::Collectors => "collectors ready last",
-        LastFact::Mark => "marked last",
-    };
-    crate::say(&format!("switch-on: {title}, in {namespace}"));
+    crate::say(&format!("switch-on: {}, in {namespace}", last.title()));
     cluster.namespace(namespace).await?;
     let deployments = (0..WORKLOADS).map(|number| {
         let shape = Shape::new(1, 12 + number * 7 % 29);
         stored(deployment(namespace, &format!("service-{number:03}"), shape))
     });
     cluster.create_deployments(deployments).await?;
-    if last == LastFact::Collectors {
-        mark(cluster, namespace).await?;
-        answer(cluster, namespace).await?;
+    match last {
+        LastFact::Collectors => {
+            mark(cluster, namespace).await?;
+            answer(cluster, namespace).await?;
+        }
+        LastFact::Mark => {}
+        LastFact::Lumigo => cluster.token(namespace).await?,
     }
     operator.settled().await?;
 
@@ -93,13 +130,14 @@ async fn switch_on(cluster: &Cluster, operator: &Operator<'_>, namespace: &str, 
             mark(cluster, namespace).await?;
             answer(cluster, namespace).await?;
         }
+        LastFact::Lumigo => cluster.lumigo(namespace).await?,
     }
     until("every workload is instrumented", async || Ok(operator.added().await? >= added + WORKLOADS)).await?;
     operator.settled().await?;
     let cpu = process.cpu()? - before;
 
     let entries = log.since(start)?;
-    let row = |what: &str, figure| Row::new(PART, format!("500 workloads, {title}: {what}"), figure);
+    let row = |what: &str, figure| row(last, what, figure);
     let writes = writes(&entries);
     let most = writes.values().copied().max().unwrap_or_default();
     let total: usize = writes.values().sum();
@@ -114,6 +152,7 @@ async fn switch_on(cluster: &Cluster, operator: &Operator<'_>, namespace: &str, 
     let last_fact = match last {
         LastFact::Collectors => by_people(&entries, "collectorsgroups/status").next(),
         LastFact::Mark => by_people(&entries, "instrumentedapplications").max(),
+        LastFact::Lumigo => by_people(&entries, "lumigoes").next(),
     };
     let after = since(last_fact.context("the last fact is not in the audit log")?);
     rows.extend([

@@ -37,6 +37,14 @@ pub(crate) struct Arguments {
     /// The operator's own service account in the system namespace, whose writes are not sent to the webhook.
     #[arg(long, value_name = "NAME", env = "EPIPHYTE_SERVICE_ACCOUNT")]
     service_account: Option<String>,
+    /// File that tells the telemetry proxy beside the operator which namespaces to monitor; tokens.json goes beside it.
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "LUMIGO_NAMESPACE_CONFIGURATIONS",
+        default_value = "/lumigo/etc/namespaces/namespaces_to_monitor.json"
+    )]
+    namespaces_file: PathBuf,
     #[command(flatten)]
     logs: logs::LogArguments,
 }
@@ -57,6 +65,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
         webhook_listen: arguments.webhook_listen,
         webhook,
         service_account,
+        namespaces_file: arguments.namespaces_file,
     };
     // The operator waits far more than it computes; admission has threads of its own.
     let runtime =

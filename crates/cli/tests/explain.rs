@@ -159,6 +159,91 @@ fn the_patch_that_is_shown_is_the_patch_that_instruments() {
     );
 }
 
+/// Applies a Lumigo with a status; the changes are laid over its specification.
+fn lumigo(namespace: &str, name: &str, specification: &Value, active: bool) {
+    let condition = |r#type, message| {
+        json!({
+            "type": r#type, "status": "True", "reason": format!("Lumigo{type}"), "message": message,
+            "lastTransitionTime": "2026-01-02T03:04:05Z",
+        })
+    };
+    let condition = if active { condition("Active", "Lumigo is ready") } else { condition("Error", "no such secret") };
+    let object = json!({
+        "apiVersion": "operator.lumigo.io/v1", "kind": "Lumigo",
+        "metadata": { "name": name, "namespace": namespace }, "spec": specification,
+    });
+    apply(&SHARED.plane, &object.to_string());
+    let status = json!({ "status": { "conditions": [condition] } }).to_string();
+    let target = ["patch", "lumigo", name, "-n", namespace, "--subresource=status", "--type=merge", "-p", &status];
+    kubectl(&SHARED.plane, &target);
+}
+
+#[test]
+fn what_a_lumigo_says_now_reaches_an_injected_workload_at_its_next_template_change_and_that_is_told() {
+    shop("renewed", json!({}));
+    let token = |name: &str| json!({ "secretRef": { "name": name, "key": "token" } });
+    lumigo("renewed", "first", &json!({ "lumigoToken": token("one") }), true);
+    let patch = explain("deploy/shop", "renewed")["patch"].to_string();
+    kubectl(&SHARED.plane, &["patch", "deployment", "shop", "-n", "renewed", "--type=json", "-p", &patch]);
+    let told = explain("deploy/shop", "renewed");
+    assert_eq!((&told["present"]["state"], &told["renewal"]), (&json!("on"), &Value::Null));
+    assert_eq!(
+        told["lumigo"],
+        json!({
+            "namespace": "renewed", "name": "first", "active": true, "reason": "LumigoActive",
+            "message": "Lumigo is ready",
+        })
+    );
+
+    let changed = json!({ "lumigoToken": token("two"), "logging": { "enabled": true } });
+    lumigo("renewed", "first", &changed, true);
+    let told = explain("deploy/shop", "renewed");
+    assert_eq!((&told["due"]["surgery"], &told["patch"]), (&json!(false), &json!([])));
+    assert_eq!(told["renewal"]["reason"], "AwaitingTemplateChange");
+    assert_eq!(told["renewal"]["about"], "LUMIGO_TRACER_TOKEN, LUMIGO_ENABLE_LOGS");
+    let page = text(&["explain", "deploy/shop", "-n", "renewed"]);
+    assert!(page.contains("  ahead:\n    AwaitingTemplateChange: "), "{page}");
+    assert!(page.contains("  lumigo:\n    renewed/first: active, LumigoActive: Lumigo is ready\n"), "{page}");
+    assert!(page.contains("kubectl rollout restart"), "{page}");
+
+    // Another image of the agents is told too.
+    let folder = tempfile::tempdir().expect("a folder");
+    let settings = folder.path().join("settings.yaml");
+    std::fs::write(&settings, "injector: {image: \"agents:next\"}").expect("write the settings");
+    let settings = settings.to_str().expect("text");
+    let told = text(&["explain", "deploy/shop", "-n", "renewed", "--config", settings, "-o", "json"]);
+    assert!(told.contains("LUMIGO_TRACER_TOKEN, LUMIGO_ENABLE_LOGS, image of the agents"), "{told}");
+
+    // Of a Lumigo that is not active nothing reaches a workload.
+    kubectl(&SHARED.plane, &["delete", "lumigo", "first", "-n", "renewed"]);
+    lumigo("renewed", "first", &json!({ "lumigoToken": token("three") }), false);
+    let told = explain("deploy/shop", "renewed");
+    assert_eq!((&told["verdict"], &told["renewal"]), (&json!("keep"), &Value::Null));
+    assert_eq!(told["lumigo"]["message"], "no such secret");
+}
+
+#[test]
+fn status_lists_every_lumigo_and_how_many_workloads_the_one_that_counts_has_injected() {
+    shop("listed", json!({}));
+    lumigo("listed", "a-first", &json!({}), true);
+    let patch = explain("deploy/shop", "listed")["patch"].to_string();
+    kubectl(&SHARED.plane, &["patch", "deployment", "shop", "-n", "listed", "--type=json", "-p", &patch]);
+    lumigo("listed", "b-second", &json!({}), false);
+    let status: Value = serde_json::from_str(&text(&["status", "-n", "listed", "-o", "json"])).expect("JSON");
+    let row = |name, active, injected, reason, message| {
+        json!({
+            "namespace": "listed", "name": name, "active": active, "injected": injected, "reason": reason,
+            "message": message,
+        })
+    };
+    let first = row("a-first", true, 1, "LumigoActive", "Lumigo is ready");
+    assert_eq!(status["lumigoes"], json!([first, row("b-second", false, 0, "LumigoError", "no such secret")]));
+    let page = text(&["status", "-n", "listed"]);
+    let row: Vec<&str> =
+        page.lines().find(|line| line.contains("b-second")).expect("a row").split_whitespace().take(5).collect();
+    assert_eq!(row, ["listed", "b-second", "no", "0", "LumigoError"]);
+}
+
 #[test]
 fn our_events_are_shown_and_nobody_elses() {
     shop("told", json!({}));

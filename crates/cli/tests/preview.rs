@@ -274,6 +274,32 @@ fn marks_of_all_sorts_are_heard_and_the_most_specific_wins() {
 }
 
 #[test]
+fn of_two_lumigoes_in_a_namespace_one_counts_and_the_other_is_told() {
+    let lumigo = |name: &str, created: &str, secret: &str| {
+        format!(
+            "apiVersion: operator.lumigo.io/v1\nkind: Lumigo\nmetadata: {{name: {name}{created}}}\n\
+             spec: {{lumigoToken: {{secretRef: {{name: {secret}, key: k}}}}}}\n"
+        )
+    };
+    let of = |first: &str, second: &str| {
+        let (shown, fine) = preview(&[], &stream(&[first, second, &deployment("shop", "")]));
+        assert!(fine, "{shown}");
+        let notes = shown["notes"].as_array().expect("a list").iter().filter_map(Value::as_str);
+        let notes = notes.filter(|note| note.contains("Lumigo")).map(str::to_owned).collect::<Vec<_>>();
+        let secret = shown["workloads"][0]["patch"].to_string();
+        (notes, ["one", "two"].into_iter().find(|name| secret.contains(&format!(r#""name":"{name}""#))))
+    };
+    let (notes, secret) = of(&lumigo("b", "", "one"), &lumigo("a", "", "two"));
+    assert_eq!(secret, Some("two"));
+    assert!(notes[0].starts_with("the Lumigo default/b counts for nothing: "), "{notes:?}");
+    assert_eq!(notes[1], "assumed that the Lumigo default/a is active: it has no status");
+    let at = |hour: u8| format!(", creationTimestamp: \"2026-01-02T0{hour}:00:00Z\"");
+    let (notes, secret) = of(&lumigo("b", &at(1), "one"), &lumigo("a", &at(2), "two"));
+    assert_eq!(secret, Some("one"));
+    assert!(notes[1].starts_with("the Lumigo default/a counts for nothing: "), "{notes:?}");
+}
+
+#[test]
 fn a_hand_made_application_with_oddities_says_each_of_them() {
     let details = "apiVersion: odigos.io/v1alpha1\nkind: InstrumentedApplication\nmetadata: {name: deployment-shop}\n\
                    spec: {languages: [{containerName: app, language: java}, {containerName: app, language: cobol}, {containerName: ghost, language: go}]}\n";

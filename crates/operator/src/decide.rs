@@ -5,10 +5,12 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::SharedIndex;
-use crate::dirty::{Dirty, Marks};
+use crate::dirty::Dirty;
 use crate::due::{DetailsDue, Due};
-use crate::index::{Change, WorkloadKey};
+use crate::index::{Change, ObjectKey, Transition, WorkloadKey};
+use crate::lumigo::{LumigoDue, Tokens};
 use crate::queue::Queue;
+use crate::write::{self, By, Events, Outcome, Subject};
 
 /// The queues that planning fills.
 #[derive(Clone)]
@@ -19,42 +21,81 @@ pub(crate) struct Queues {
     pub(crate) details: Queue<WorkloadKey>,
     /// Workloads of whose `InstrumentedApplication` only the status has to be written.
     pub(crate) statuses: Queue<WorkloadKey>,
+    /// Lumigoes that need something.
+    pub(crate) lumigoes: Queue<ObjectKey>,
 }
 
-/// Plans again whatever is marked dirty, on the leader only: a replica that comes to lead marks everything.
-pub(crate) async fn run(index: SharedIndex, dirty: Dirty, queues: Queues, mut leader: watch::Receiver<bool>) {
-    loop {
-        let loss_counts_at = index.read().collectors().loss_counts_at();
-        tokio::select! {
-            () = dirty.marked() => {}
-            Ok(()) = leader.changed() => {
-                if *leader.borrow_and_update() {
-                    dirty.mark(Change::Everything);
+/// Plans again whatever is marked dirty, and fills the queues.
+pub(crate) struct Planner {
+    pub(crate) index: SharedIndex,
+    pub(crate) dirty: Dirty,
+    pub(crate) tokens: Tokens,
+    pub(crate) queues: Queues,
+    pub(crate) events: Events,
+    pub(crate) leader: watch::Receiver<bool>,
+}
+
+impl Planner {
+    /// Plans on the leader only: a replica that comes to lead marks everything.
+    pub(crate) async fn run(mut self) {
+        loop {
+            let loss_counts_at = self.index.read().collectors().loss_counts_at();
+            tokio::select! {
+                () = self.dirty.marked() => {}
+                Ok(()) = self.leader.changed() => {
+                    let leads = *self.leader.borrow_and_update();
+                    // What changed before somebody led was for another to tell.
+                    self.index.write().note_transitions(leads);
+                    if leads {
+                        self.dirty.mark(Change::Everything);
+                    }
+                }
+                () = until(loss_counts_at) => {
+                    let change = self.index.write().pass_time(Timestamp::now());
+                    self.dirty.mark(change);
                 }
             }
-            () = until(loss_counts_at) => {
-                let change = index.write().pass_time(Timestamp::now());
-                dirty.mark(change);
+            if *self.leader.borrow() {
+                self.announce();
+                self.plan();
             }
         }
-        if *leader.borrow() {
-            plan(&index, dirty.take(), &queues);
+    }
+
+    /// Tells of instrumentation that came or went in writes of others, by the webhook. What the writer has in hand is the
+    /// writer's to tell.
+    fn announce(&self) {
+        let transitions = self.index.write().take_transitions();
+        let index = self.index.read();
+        for Transition { key, before } in transitions {
+            let Some(after) = index.workload(&key).filter(|_| !self.queues.surgery.is_in_hand(&key)) else { continue };
+            let verdict = index.plan(after, Some(after));
+            let outcome = Outcome::between(before.as_ref(), after);
+            if let Some(report) = write::changed(By::Webhook, outcome, after, &verdict) {
+                self.events.tell(&Subject::workload(&key, &after.uid), &report);
+            }
         }
     }
-}
 
-fn plan(index: &SharedIndex, marks: Marks, queues: &Queues) {
-    let index = index.read();
-    for key in marks.workloads(&index) {
-        let Some(workload) = index.workload(&key) else { continue };
-        let due = Due::of(&index, workload);
-        if due.surgery {
-            queues.surgery.push(key.clone());
+    fn plan(&self) {
+        let (index, marks, queues) = (self.index.read(), self.dirty.take(), &self.queues);
+        for lumigo in marks.lumigoes(&index) {
+            let token = lumigo.fact.token.as_ref().and_then(|token| self.tokens.get(&lumigo.namespace, token));
+            if LumigoDue::of(&index, lumigo, token) != LumigoDue::Nothing {
+                queues.lumigoes.push(lumigo.key());
+            }
         }
-        match due.details {
-            DetailsDue::Status if due.warnings.is_empty() => queues.statuses.push(key),
-            DetailsDue::Nothing if due.warnings.is_empty() => {}
-            _ => queues.details.push(key),
+        for key in marks.workloads(&index) {
+            let Some(workload) = index.workload(&key) else { continue };
+            let due = Due::of(&index, workload);
+            if due.surgery {
+                queues.surgery.push(key.clone());
+            }
+            match due.details {
+                DetailsDue::Status if due.warnings.is_empty() => queues.statuses.push(key),
+                DetailsDue::Nothing if due.warnings.is_empty() => {}
+                _ => queues.details.push(key),
+            }
         }
     }
 }

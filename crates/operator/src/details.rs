@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use epiphyte_api::Reason;
 use epiphyte_api::names::{DETECT_LABEL, DETECT_PENDING, FIELD_MANAGER};
 use epiphyte_plan::{Finding, Workload};
 use jiff::Timestamp;
@@ -25,7 +26,7 @@ use crate::index::{DetailsFact, Fact as _, ObjectKey, WorkloadKey};
 use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::status;
-use crate::write::{Events, Report, Subject};
+use crate::write::{self, Events, Report, Subject};
 
 /// `InstrumentedApplication`s that are made or changed at the same time: fewer than workloads, which go first.
 const WORKERS: usize = 2;
@@ -96,11 +97,12 @@ impl Keeper {
     }
 
     fn warn(&self, key: &WorkloadKey, workload: &Workload, warning: &Finding) {
-        let report = Report {
-            warning: true,
-            reason: warning.reason.code(),
-            message: format!("{warning} {}", warning.reason.next_step()),
-            told_once_per: warning.about.clone().unwrap_or_default(),
+        let report = if warning.reason == Reason::JobImmutable {
+            let verdict = self.index.read().plan(workload, Some(workload));
+            write::immutable(workload, &verdict)
+        } else {
+            let message = format!("{warning} {}", warning.reason.next_step());
+            Report::warning(warning.reason.code(), message, warning.about.clone().unwrap_or_default())
         };
         self.events.tell(&Subject::workload(key, &workload.uid), &report);
     }

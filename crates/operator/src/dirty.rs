@@ -6,7 +6,7 @@ use std::sync::Arc;
 use parking_lot::Mutex;
 use tokio::sync::Notify;
 
-use crate::index::{Change, Index, WorkloadKey};
+use crate::index::{Change, Index, LumigoRecord, WorkloadKey};
 
 /// What has to be planned again. At the start everything is, so that the marks of long first lists cost nothing.
 #[derive(Clone)]
@@ -62,6 +62,15 @@ impl Dirty {
 impl Marks {
     fn everything() -> Self {
         Self { everything: true, ..Self::default() }
+    }
+
+    /// The Lumigoes that the marks concern: of each the whole namespace counts.
+    pub(crate) fn lumigoes<'a>(&self, index: &'a Index) -> Vec<&'a LumigoRecord> {
+        let of_workloads: HashSet<&str> = self.workloads.iter().map(|key| &*key.namespace).collect();
+        let is_concerned = |namespace: &str| {
+            self.everything || self.namespaces.contains(namespace) || of_workloads.contains(namespace)
+        };
+        index.lumigoes().filter(|lumigo| is_concerned(&lumigo.namespace)).collect()
     }
 
     /// The workloads that the marks concern.

@@ -17,6 +17,7 @@ use crate::decide::Queues;
 use crate::dirty::Dirty;
 use crate::index::Index;
 use crate::leadership::Leadership;
+use crate::lumigo::{self, Tokens};
 use crate::metrics::Metrics;
 use crate::queue::Queue;
 use crate::settings::Settings;
@@ -65,6 +66,8 @@ pub(crate) struct Engine {
     pub(crate) synced: Ready,
     pub(crate) metrics: Metrics,
     pub(crate) settings: Sender<Settings>,
+    /// What the Secrets of Lumigoes hold.
+    pub(crate) tokens: Tokens,
     /// Whether this replica writes.
     pub(crate) writes: Receiver<bool>,
     pub(crate) stuck: Stuck,
@@ -91,7 +94,9 @@ impl Engine {
         }
         let index: SharedIndex = Arc::new(RwLock::new(known));
         let (metrics, dirty, synced) = (Metrics::new(), Dirty::default(), Ready::default());
-        let queues = Queues { surgery: Queue::new(), details: Queue::new(), statuses: Queue::new() };
+        let queues =
+            Queues { surgery: Queue::new(), details: Queue::new(), statuses: Queue::new(), lumigoes: Queue::new() };
+        let tokens = Tokens::default();
         let (stuck, over, stop) = (Stuck::default(), CancellationToken::new(), CancellationToken::new());
         let elections = initial.leader_election.clone();
         let (settings, _) = channel(initial);
@@ -122,7 +127,26 @@ impl Engine {
         let (events, recorder) = write::Events::new(client.clone(), queues.surgery.clone());
         let told_all = CancellationToken::new();
         let recorder = tokio::spawn(recorder.run(told_all.clone()));
-        background.spawn(decide::run(Arc::clone(&index), dirty.clone(), queues.clone(), writes.clone()));
+        // The uninstaller has no use for tokens: it is to see Lumigoes out.
+        if purpose == Purpose::Operate {
+            let reader = lumigo::Reader {
+                client: client.clone(),
+                index: Arc::clone(&index),
+                dirty: dirty.clone(),
+                tokens: tokens.clone(),
+                metrics: metrics.clone(),
+            };
+            background.spawn(reader.run());
+        }
+        let planner = decide::Planner {
+            index: Arc::clone(&index),
+            dirty: dirty.clone(),
+            tokens: tokens.clone(),
+            queues: queues.clone(),
+            events: events.clone(),
+            leader: writes.clone(),
+        };
+        background.spawn(planner.run());
         background.spawn(sources::run(Arc::clone(&index), events.clone(), writes.clone()));
         let writers = write::Writer {
             index: Arc::clone(&index),
@@ -133,6 +157,16 @@ impl Engine {
             leader: writes.clone(),
             metrics: metrics.clone(),
             stuck: stuck.clone(),
+        }
+        .start(&stop);
+        let stewards = lumigo::Steward {
+            index: Arc::clone(&index),
+            tokens: tokens.clone(),
+            dirty: dirty.clone(),
+            queues: queues.clone(),
+            client: client.clone(),
+            leader: writes.clone(),
+            metrics: metrics.clone(),
         }
         .start(&stop);
         let keepers = details::Keeper {
@@ -151,6 +185,7 @@ impl Engine {
             synced,
             metrics,
             settings,
+            tokens,
             writes,
             stuck,
             over,
@@ -158,7 +193,7 @@ impl Engine {
             leadership,
             watches,
             background,
-            workers: vec![writers, keepers],
+            workers: vec![writers, stewards, keepers],
             recorder,
             told_all,
         }

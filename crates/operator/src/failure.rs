@@ -7,6 +7,9 @@ use epiphyte_daemon::chain;
 
 use crate::queue::Backoff;
 
+/// What the API server says of whatever is created in a namespace that goes away.
+pub(crate) const TERMINATING: &str = "because it is being terminated";
+
 /// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
@@ -65,6 +68,7 @@ impl From<kube::Error> for Failure {
         match error {
             kube::Error::Api(status) => match status.code {
                 404 => Self::Gone,
+                403 if status.message.contains(TERMINATING) => Self::Gone,
                 409 => Self::Conflict(status.message.clone()),
                 // A quota and a namespace that is going away answer 403 too, but not for want of a right.
                 403 if status.message.contains("cannot") => Self::Forbidden(status.message.clone()),

@@ -6,6 +6,7 @@
 //! makes an operator of it.
 
 pub mod admission;
+mod conditions;
 mod decide;
 mod details;
 mod dirty;
@@ -15,6 +16,7 @@ mod failure;
 pub mod index;
 mod leadership;
 mod learn;
+mod lumigo;
 mod metrics;
 mod queue;
 mod reload;
@@ -68,6 +70,8 @@ pub struct Options {
     pub webhook: admission::Target,
     /// User name of our own service account; `None` outside the cluster.
     pub service_account: Option<String>,
+    /// Where the telemetry proxy reads which namespaces to monitor; the tokens to admit are written beside it.
+    pub namespaces_file: PathBuf,
 }
 
 /// The operator cannot go on.
@@ -109,8 +113,22 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
         election: Election::Join,
     };
     let mut engine = Engine::start(&client, setup);
-    let mut health = JoinSet::new();
-    health.spawn(admin::serve(admin, engine.metrics.registry.clone(), engine.synced.clone(), std::future::pending()));
+    // They outlast the engine: what is asked of an operator that has nothing left to do is that it lives.
+    let mut background = JoinSet::new();
+    background.spawn(admin::serve(
+        admin,
+        engine.metrics.registry.clone(),
+        engine.synced.clone(),
+        std::future::pending(),
+    ));
+
+    let files = lumigo::Files {
+        index: Arc::clone(&engine.index),
+        tokens: engine.tokens.clone(),
+        path: options.namespaces_file,
+        metrics: engine.metrics.clone(),
+    };
+    background.spawn(files.run(engine.synced.clone()));
 
     let webhook = admission::Webhook {
         options: admission::Options {

@@ -24,6 +24,12 @@ pub struct WriteLabel {
     outcome: &'static str,
 }
 
+/// Label of what the reading of a Secret came to.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct OutcomeLabel {
+    outcome: &'static str,
+}
+
 /// The operator's metrics.
 #[derive(Clone)]
 pub struct Metrics {
@@ -33,6 +39,7 @@ pub struct Metrics {
     errors: Family<ResourceLabel, Counter>,
     unreadable: Family<ResourceLabel, Counter>,
     writes: Family<WriteLabel, Counter>,
+    secret_reads: Family<OutcomeLabel, Counter>,
     /// 1 on the replica that writes.
     pub leader: Gauge,
     /// Workloads whose writes are awaited or tried again.
@@ -50,6 +57,7 @@ impl Metrics {
             errors: Family::default(),
             unreadable: Family::default(),
             writes: Family::default(),
+            secret_reads: Family::default(),
             leader: Gauge::default(),
             queue: Gauge::default(),
             settings_errors: Counter::default(),
@@ -59,6 +67,8 @@ impl Metrics {
             registry.register("watch_errors", "Errors of watches", metrics.errors.clone());
             registry.register("unreadable_objects", "Objects skipped as unreadable", metrics.unreadable.clone());
             registry.register("writes", "Writes to the API server by outcome", metrics.writes.clone());
+            let reads = metrics.secret_reads.clone();
+            registry.register("secret_reads", "Reads of the Secrets that Lumigoes name, by outcome", reads);
             registry.register("leader", "1 on the replica that writes", metrics.leader.clone());
             registry.register("queue_length", "Workloads whose writes are awaited", metrics.queue.clone());
             registry.register("settings_errors", "Settings files that were refused", metrics.settings_errors.clone());
@@ -81,6 +91,10 @@ impl Metrics {
 
     pub(crate) fn unreadable(&self, resource: &'static str) {
         self.unreadable.get_or_create(&ResourceLabel { resource }).inc();
+    }
+
+    pub(crate) fn secret_read(&self, outcome: &'static str) {
+        self.secret_reads.get_or_create(&OutcomeLabel { outcome }).inc();
     }
 
     pub(crate) fn written(&self, what: &'static str, outcome: &'static str) {

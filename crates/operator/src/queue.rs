@@ -116,6 +116,11 @@ impl<K: Clone + Eq + Hash + Send + 'static> Queue<K> {
         });
     }
 
+    /// Whether a worker has the key.
+    pub(crate) fn is_in_hand(&self, key: &K) -> bool {
+        self.0.state.lock().running.contains_key(key)
+    }
+
     /// Keys that wait or are being handled.
     pub(crate) fn len(&self) -> usize {
         let state = self.0.state.lock();

@@ -32,12 +32,9 @@ pub(crate) async fn run(index: SharedIndex, events: Events, leader: watch::Recei
                     name: source.key.name.to_string(),
                     uid: source.uid.to_string(),
                 };
-                let report = Report {
-                    warning: true,
-                    reason: finding.reason.code(),
-                    message: format!("{finding} {}", finding.reason.next_step()),
-                    told_once_per: finding.about.clone().unwrap_or_default(),
-                };
+                let message = format!("{finding} {}", finding.reason.next_step());
+                let told_once_per = finding.about.clone().unwrap_or_default();
+                let report = Report::warning(finding.reason.code(), message, told_once_per);
                 events.tell(&subject, &report);
             }
             now.insert(mark);

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use serde_json::{Value, json};
 
+use crate::conditions;
+
 /// The status that a workload's object is to have. The times of its conditions say nothing: [`overlay`] sets them.
 pub(crate) fn status_of(workload: &Workload, verdict: &Verdict, generation: i64) -> InstrumentedApplicationStatus {
     let condition = |type_: &str, state: GateState, finding: &Finding| Condition {
@@ -75,42 +77,17 @@ fn hindrance(verdict: &Verdict) -> Finding {
 /// know stay, and a condition keeps its transition time unless its status changes. Containers that the template no longer
 /// has go.
 pub(crate) fn overlay(present: &Value, wanted: &InstrumentedApplicationStatus, now: Timestamp) -> Value {
-    let entries = |list: &str| present.pointer(&format!("/status/{list}")).and_then(Value::as_array);
-    let find = |list, key, name: &str| {
-        entries(list).into_iter().flatten().find(|entry| entry.get(key).and_then(Value::as_str) == Some(name))
-    };
+    let entries = present.pointer("/status/containers").and_then(Value::as_array);
     let containers = wanted.containers.iter().map(|container| {
-        let known = json!(container);
-        laid_over(find("containers", "containerName", &container.container_name), &known)
+        let is_it = |entry: &&Value| {
+            entry.get("containerName").and_then(Value::as_str) == Some(container.container_name.as_str())
+        };
+        conditions::laid_over(entries.into_iter().flatten().find(is_it), &json!(container))
     });
-    let ours = wanted.conditions.iter().map(|condition| {
-        let present = find("conditions", "type", &condition.type_);
-        let unchanged = present.filter(|it| it.get("status").and_then(Value::as_str) == Some(&condition.status));
-        let mut known = json!(condition);
-        let since = unchanged.and_then(|it| it.get("lastTransitionTime")).cloned();
-        if let Some(time) = known.get_mut("lastTransitionTime") {
-            *time = since.unwrap_or_else(|| json!(Time(now)));
-        }
-        laid_over(present, &known)
-    });
-    let is_ours = |entry: &&Value| {
-        let name = entry.get("type").and_then(Value::as_str);
-        wanted.conditions.iter().any(|condition| Some(condition.type_.as_str()) == name)
-    };
-    let foreign = entries("conditions").into_iter().flatten().filter(|entry| !is_ours(entry)).cloned();
     json!({
         "containers": containers.collect::<Vec<_>>(),
-        "conditions": ours.chain(foreign).collect::<Vec<_>>(),
+        "conditions": conditions::overlay(present, &wanted.conditions, now),
     })
-}
-
-/// The members of `known` over those of `present`.
-fn laid_over(present: Option<&Value>, known: &Value) -> Value {
-    let mut entry = present.cloned().unwrap_or_else(|| json!({}));
-    if let (Some(entry), Some(known)) = (entry.as_object_mut(), known.as_object()) {
-        entry.extend(known.clone());
-    }
-    entry
 }
 
 #[cfg(test)]

@@ -69,6 +69,9 @@ fn marked_on(facts: &Facts<'_>, mark: &Mark<'_>, mut trace: Vec<Finding>) -> Ver
     });
     trace.push(delivered.clone());
 
+    if delivery == Delivery::Injector && facts.namespace.lumigo.is_none() {
+        trace.extend(facts.workload.companions.iter().flat_map(|companions| companions.findings()));
+    }
     if delivery == Delivery::Device && !facts.workload.kind.served_by_device() {
         let unserved = Finding::about(Reason::KindNotServedByDevice, facts.workload.kind.as_str());
         return Verdict { marked, ..off(facts, trace, unserved) };

@@ -72,7 +72,7 @@ pub struct SourceFact {
 }
 
 /// The Lumigo of a namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LumigoFact {
     /// Name of the Lumigo.
     pub name: Box<str>,
@@ -97,7 +97,7 @@ pub struct LumigoFact {
 }
 
 /// A key of a Secret in the workload's namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TokenRef {
     /// Name of the Secret.
     pub name: Box<str>,

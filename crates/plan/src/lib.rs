@@ -5,6 +5,7 @@
 //! uninstaller all decide here and nowhere else.
 
 mod collectors;
+mod companions;
 mod decide;
 mod details;
 mod device;
@@ -25,6 +26,7 @@ mod verdict;
 mod workload;
 
 pub use collectors::Collectors;
+pub use companions::Companions;
 pub use decide::decide;
 pub use details::{ContainerDetails, Details};
 pub use facts::{Facts, LumigoFact, NamespaceFact, Settings, SourceFact, TokenRef};

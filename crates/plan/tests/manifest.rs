@@ -324,3 +324,17 @@ fn a_device_counts_as_on_only_where_a_literal_preload_is_chained() {
     let chained = "/lib/theirs.so:/var/odigos/injector/injector.so";
     assert!(instrument(json!([{ "name": "LD_PRELOAD", "value": chained }])));
 }
+
+#[test]
+fn companions_are_read_beside_a_label_that_turns_injection_on_only() {
+    let companions = |mark: &str| {
+        let labels = json!({ "lumigo.auto-trace": mark, "lumigo.token-secret": "mine", "lumigo.enable-logs": "true" });
+        with_metadata(json!({ "labels": labels })).companions
+    };
+    let read = companions("True").unwrap();
+    assert_eq!((&*read.token.name, &*read.token.key), ("mine", "token"));
+    assert!(read.traces && read.logs && read.invalid.is_empty());
+    assert_eq!(companions("false"), None);
+    assert_eq!(companions("lumigo-operator.v1"), None);
+    assert_eq!(with_metadata(json!({ "labels": { "lumigo.auto-trace": "true" } })).companions, None);
+}

@@ -34,9 +34,18 @@ pub(crate) fn set(editor: &mut Editor<'_>, kind: WorkloadKind, shared: Shared) {
 
 fn item(editor: &mut Editor<'_>, list: &Pointer, wanted: Value) {
     match named(editor.list(list), names::INJECTOR_NAME).first() {
+        // What the pod asks for no more is not to be left on ours.
+        Some(index) if !has_same_resources(editor.list(list).get(*index), &wanted) => {
+            editor.set(list.with_trailing_token(*index), wanted);
+        }
         Some(index) => replace_unless_there(editor, list, *index, wanted),
         None => editor.append(list, vec![wanted]),
     }
+}
+
+fn has_same_resources(there: Option<&Value>, wanted: &Value) -> bool {
+    let [there, wanted] = [there, Some(wanted)].map(|item| item?.get("resources").filter(|it| !is_vacant(Some(it))));
+    there == wanted
 }
 
 /// Takes volume, init container and version labels of ours off.

@@ -66,7 +66,6 @@ fn a_manifest_and_its_form_on_the_api_server_get_the_same_patch() {
 fn the_injector_adds_volume_init_container_mount_variables_and_labels() {
     let mut subject = Subject::new(deployment(json!({ "name": "app" })));
     subject.operate(INJECTOR);
-    let limits = json!({ "cpu": "50m", "memory": "64Mi" });
     assert_eq!(subject.object["metadata"]["labels"], json!({ "lumigo.auto-trace": "lumigo-operator.v1.0.0" }));
     assert_eq!(
         subject.object["spec"]["template"],
@@ -78,7 +77,6 @@ fn the_injector_adds_volume_init_container_mount_variables_and_labels() {
                     "name": "lumigo-injector",
                     "image": "epiphyte/agents:1.0.0",
                     "env": [{ "name": "TARGET_DIRECTORY", "value": "/target" }],
-                    "resources": { "limits": limits, "requests": limits },
                     "securityContext": {
                         "allowPrivilegeEscalation": false,
                         "capabilities": { "drop": ["ALL"] },
@@ -115,6 +113,31 @@ fn the_injector_adds_volume_init_container_mount_variables_and_labels() {
             },
         })
     );
+}
+
+#[test]
+fn the_init_container_asks_for_what_the_first_container_asks_for_and_for_nothing_that_is_not_everybodys() {
+    let amounts = json!({
+        "limits": { "memory": "1Gi", "example.com/gpu": "1" },
+        "requests": { "cpu": "250m", "memory": "512Mi", "hugepages-2Mi": "4Mi", "ephemeral-storage": "1Gi" },
+        "claims": [{ "name": "theirs" }],
+    });
+    let mut subject = Subject::new(deployment(json!({ "name": "app", "resources": amounts })));
+    subject.operate(INJECTOR);
+    let expected = json!({
+        "limits": { "memory": "1Gi" },
+        "requests": { "cpu": "250m", "memory": "512Mi", "ephemeral-storage": "1Gi" },
+    });
+    assert_eq!(subject.pod()["initContainers"][0]["resources"], expected);
+
+    // The template changes: to less, to none.
+    let changes = [(json!({ "limits": { "cpu": "1" } }), Some(json!({ "limits": { "cpu": "1" } }))), (json!({}), None)];
+    for (amounts, expected) in changes {
+        let mut new = subject.object.clone();
+        new["spec"]["template"]["spec"]["containers"][0]["resources"] = amounts;
+        subject.admit(new, INJECTOR);
+        assert_eq!(subject.pod()["initContainers"][0].get("resources"), expected.as_ref());
+    }
 }
 
 #[test]

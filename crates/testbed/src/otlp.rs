@@ -7,7 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, StatusCode};
 use axum::routing::post;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::KeyValue;
@@ -38,6 +39,8 @@ pub struct Span {
     pub duration: Duration,
     /// The attributes of its resource that are text.
     pub resource: BTreeMap<String, String>,
+    /// The `Authorization` header of the request that it came with; empty where there was none.
+    pub authorization: String,
 }
 
 impl Span {
@@ -143,16 +146,17 @@ impl ControlPlane {
     }
 }
 
-async fn receive(State(spans): State<Spans>, body: Bytes) -> StatusCode {
+async fn receive(State(spans): State<Spans>, headers: HeaderMap, body: Bytes) -> StatusCode {
     let Ok(request) = ExportTraceServiceRequest::decode(body) else {
         return StatusCode::BAD_REQUEST;
     };
-    spans.0.lock().unwrap_or_else(PoisonError::into_inner).extend(read(request));
+    let authorization = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    spans.0.lock().unwrap_or_else(PoisonError::into_inner).extend(read(request, authorization));
     spans.1.notify_all();
     StatusCode::OK
 }
 
-fn read(request: ExportTraceServiceRequest) -> Vec<Span> {
+fn read(request: ExportTraceServiceRequest, authorization: &str) -> Vec<Span> {
     let mut spans = Vec::new();
     for sent in request.resource_spans {
         let attributes = sent.resource.map(|resource| resource.attributes).unwrap_or_default();
@@ -168,6 +172,7 @@ fn read(request: ExportTraceServiceRequest) -> Vec<Span> {
                 parent: span.parent_span_id,
                 name: span.name,
                 resource: resource.clone(),
+                authorization: authorization.to_owned(),
             });
         }
     }

@@ -19,6 +19,8 @@ pub enum Image {
     Operator,
     /// The `epiphyte` program and the agents that it puts in place.
     NodeAgent,
+    /// The agents of the injector delivery, and the program that copies them into a pod's volume.
+    Agents,
     /// A service in Java.
     SampleJava,
     /// A service in Python.
@@ -30,6 +32,9 @@ pub enum Image {
     /// Programs that are odd to look at: static, with musl, behind a shell.
     SampleOdd,
 }
+
+/// The preload library of the injector delivery, by its file name.
+const INJECTOR: &str = "lumigo_injector.so";
 
 /// Java's runtime, without what only a desktop needs.
 const JAVA: [&str; 5] = ["libc6", "libgcc-s1", "libstdc++6", "openjdk-17-jre-headless", "zlib1g"];
@@ -85,6 +90,7 @@ impl Image {
         match self {
             Self::Operator => "operator",
             Self::NodeAgent => "node-agent",
+            Self::Agents => "agents",
             Self::SampleJava => "sample-java",
             Self::SamplePython => "sample-python",
             Self::SampleNode => "sample-node",
@@ -126,6 +132,15 @@ impl Image {
                     Part::copy(programs::epiphyte(step, profile)?, "epiphyte"),
                     Part::copy(agents::folder()?, "agents"),
                 ]
+            }
+            Self::Agents => {
+                let agents = agents::folder()?;
+                // Go's agent is not for a container to run, and the catalogue is not for it to read.
+                let mut parts: Vec<_> =
+                    ["java", "node", "python"].map(|language| Part::copy(agents.join(language), language)).into();
+                parts.push(Part::copy(agents.join("injector").join(INJECTOR), INJECTOR));
+                parts.push(Part::copy(programs::agents_copy(step, profile)?, "agents-copy"));
+                parts
             }
             Self::SampleJava => vec![Part::Root(&JAVA), Part::copy(programs::storefront(step)?, "classes")],
             Self::SamplePython => {

@@ -19,6 +19,12 @@ pub fn epiphyte(step: &mut Step, profile: Profile) -> Result<PathBuf> {
     Ok(program::build_static(step, "epiphyte", profile)?.join("epiphyte"))
 }
 
+/// The program that copies agents into a pod's volume, which needs nothing of its image either.
+pub fn agents_copy(step: &mut Step, profile: Profile) -> Result<PathBuf> {
+    const NAME: &str = "epiphyte-agents-copy";
+    Ok(program::build_static(step, NAME, profile)?.join(NAME))
+}
+
 /// The classes of the Java service.
 pub fn storefront(step: &mut Step) -> Result<PathBuf> {
     let classes = output("storefront")?;

@@ -40,6 +40,8 @@ pub(crate) struct Survey {
     pub(crate) index: Index,
     /// The `InstrumentedApplication` as it stands, where the scope is one workload.
     pub(crate) details: Option<Value>,
+    /// The Lumigoes of the scope, as they stand.
+    pub(crate) lumigoes: Vec<Value>,
     /// What could not be asked, and what was assumed instead.
     pub(crate) notes: Vec<String>,
 }
@@ -48,7 +50,7 @@ impl Survey {
     /// Asks. What is refused is noted; only an API server that cannot be asked at all is an error.
     pub(crate) async fn of(cluster: &Cluster, engine: &EngineArguments, scope: Scope<'_>) -> anyhow::Result<Self> {
         let index = Index::new(&engine.settings()?, &engine.system_namespace);
-        let mut survey = Self { index, details: None, notes: Vec::new() };
+        let mut survey = Self { index, details: None, lumigoes: Vec::new(), notes: Vec::new() };
         let namespace = match scope {
             Scope::Workload(key) => Some(&*key.namespace),
             Scope::Namespace(namespace) => Some(namespace),
@@ -65,7 +67,7 @@ impl Survey {
             None => survey.list(cluster, &NAMESPACES, None).await?,
         }
         survey.list(cluster, &SOURCES, namespace).await?;
-        survey.list(cluster, &LUMIGOES, namespace).await?;
+        survey.ask_lumigoes(cluster, namespace).await?;
         match scope {
             Scope::Workload(key) => {
                 let object = cluster.get(&DETAILS, namespace, &key.details().name).await;
@@ -116,6 +118,15 @@ impl Survey {
             );
         }
         Ok(())
+    }
+
+    async fn ask_lumigoes(&mut self, cluster: &Cluster, namespace: Option<&str>) -> anyhow::Result<()> {
+        let mut lumigoes = Vec::new();
+        let take = |lumigo: Value| lumigoes.push(typed(&LUMIGOES, lumigo));
+        let listed = cluster.list(&LUMIGOES, namespace, None, take).await;
+        self.learn(lumigoes.iter().cloned());
+        self.lumigoes = lumigoes;
+        self.noted(listed).map(|_| ())
     }
 
     async fn ask_uninstalling(&mut self, cluster: &Cluster, system_namespace: &str) -> anyhow::Result<()> {

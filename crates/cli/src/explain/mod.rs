@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use crate::cluster::{Cluster, Scope, Survey};
 use crate::engine::EngineArguments;
-use crate::show::{self, Format, Present, Report, Seen, SourceReport};
+use crate::show::{self, FindingReport, Format, LumigoReport, Present, Report, Seen, SourceReport};
 use events::Told;
 use target::Target;
 pub(crate) use target::resource;
@@ -31,8 +31,9 @@ Examples:
   kubectl epiphyte explain sts/orders -n prod -o json
 
 JSON: what `epiphyte preview` says of a workload, and present {state, generation, containers[] {name, delivery, devices[]},
-  why {reason, severity, message, about}}, due {surgery, details}, conditions[], events[] {time, type, reason, message},
-  sources[], notes[].
+  why {reason, severity, message, about}}, due {surgery, details}, renewal {reason, severity, message, about} (what reaches
+  the workload at its next template change), lumigo {namespace, name, active, reason, message} (the one that counts),
+  conditions[], events[] {time, type, reason, message}, sources[], notes[].
 
 Exit status: 0; 1 if the workload is not there or the API server cannot be asked; 2 on wrong usage.")]
 pub(crate) struct Arguments {
@@ -57,6 +58,10 @@ struct Explanation {
     report: Report,
     present: Present,
     due: Ahead,
+    /// What reaches the workload at its next template change; `null` if nothing.
+    renewal: Option<FindingReport>,
+    /// The Lumigo that counts in the namespace.
+    lumigo: Option<LumigoReport>,
     /// Conditions of the workload's `InstrumentedApplication`, as they stand.
     conditions: Vec<Value>,
     events: Vec<Told>,
@@ -101,12 +106,14 @@ async fn explain(arguments: &Arguments) -> anyhow::Result<Explanation> {
     let told = events::events(&cluster, &namespace, &workload.uid).await;
     let events = survey.noted(told)?.unwrap_or_default();
 
-    let Survey { index, details, notes } = survey;
+    let Survey { index, details, lumigoes, notes } = survey;
     let mut report = seen.report(&index)?;
     let present = Present::of(workload, &seen.plan(&index));
     if !present.next.is_empty() && !report.next.contains(&present.next) {
         report.next.push(present.next);
     }
+    let renewal = seen.renewal(&index)?;
+    report.next.extend(renewal.as_ref().map(|finding| finding.reason.next_step()));
     let names_it = |target: &SourceTarget| match target {
         SourceTarget::Workload(named) => *named == key,
         SourceTarget::Namespace => true,
@@ -118,6 +125,8 @@ async fn explain(arguments: &Arguments) -> anyhow::Result<Explanation> {
     Ok(Explanation {
         report,
         present,
+        renewal: renewal.as_ref().map(FindingReport::from),
+        lumigo: show::counting_lumigo(&index, &lumigoes, &namespace),
         due: Ahead { surgery: due.surgery, details: word(due.details) },
         conditions: details.as_ref().and_then(conditions).unwrap_or_default(),
         events,

@@ -7,7 +7,7 @@ use crate::show::{DIM, Present, PresentContainer, text};
 
 /// The page.
 pub(super) fn render(explanation: &Explanation) -> String {
-    let Explanation { report, present, due, conditions, events, sources, notes } = explanation;
+    let Explanation { report, present, due, renewal, lumigo, conditions, events, sources, notes } = explanation;
     let told = events.iter().map(|event| {
         let time = event.time.as_deref().unwrap_or_default();
         let word = if event.r#type == "Warning" { "warning" } else { "" };
@@ -17,9 +17,10 @@ pub(super) fn render(explanation: &Explanation) -> String {
     page += &now(present);
     page += &text::verdict(report);
     page += &text::trace(report);
+    page += &text::section("lumigo", lumigo.iter().map(text::lumigo));
     page += &text::section("conditions", conditions.iter().map(condition));
     page += &text::section("events", told);
-    page += &text::section("ahead", ahead(due));
+    page += &text::section("ahead", ahead(due).into_iter().chain(renewal.as_ref().map(text::finding)));
     page += &text::next(&report.next);
     page += &text::change(report);
     if !sources.is_empty() || !notes.is_empty() {

@@ -102,7 +102,7 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<ExitCode> {
         languages: &arguments.assume,
         collectors_ready: arguments.assume_collectors_ready,
     };
-    let Pile { index, workloads, notes } =
+    let Pile { index, workloads, notes, .. } =
         Pile::of(objects, &assumptions, settings, &arguments.engine.system_namespace, &mut unread);
     let mut found = Vec::with_capacity(workloads.len());
     for (place, seen) in workloads {

@@ -27,6 +27,8 @@ pub(crate) struct Pile {
     pub(crate) index: Index,
     /// The workloads, in the order of the files.
     pub(crate) workloads: Vec<(Place, Seen)>,
+    /// Namespace and name of each Lumigo, and whether it has a status.
+    lumigoes: Vec<(String, String, bool)>,
     /// What was assumed.
     pub(crate) notes: Vec<String>,
 }
@@ -46,10 +48,11 @@ impl Pile {
             notes.push("assumed that nodes offer the devices: there is no Node among the files".to_owned());
         }
         let index = Index::new(&settings, system_namespace);
-        let mut pile = Self { index, workloads: Vec::new(), notes };
+        let mut pile = Self { index, workloads: Vec::new(), lumigoes: Vec::new(), notes };
         for object in objects {
             pile.add(object, assumptions, system_namespace, unread);
         }
+        pile.note_lumigoes();
         pile.assume_languages(assumptions.languages);
         if assumptions.collectors_ready {
             pile.notes.push("assumed that the collectors are ready, as told".to_owned());
@@ -80,13 +83,12 @@ impl Pile {
         if is_group && (assumptions.collectors_ready || namespace != system_namespace) {
             return;
         }
-        if is_lumigo && value.pointer("/status/conditions").is_none() {
-            let note = format!(
-                "assumed that the Lumigo {namespace}/{} is active: it has no status",
-                text(&value, "/metadata/name")
-            );
-            self.notes.push(note);
-            activate(&mut value);
+        if is_lumigo {
+            let has_status = value.pointer("/status/conditions").is_some();
+            self.lumigoes.push((namespace.to_owned(), text(&value, "/metadata/name").to_owned(), has_status));
+            if !has_status {
+                activate(&mut value);
+            }
         }
         match learn(&mut self.index, &value, Timestamp::UNIX_EPOCH) {
             Ok(Learned::Workload(key) | Learned::Controlled(key)) => match Seen::read(key.kind, value) {
@@ -96,6 +98,22 @@ impl Pile {
             Ok(Learned::Fact) => {}
             Ok(Learned::Nothing) => self.notes.extend(outdated(&place, &value)),
             Err(error) => unread.push(Unread::at(&place, format!("{}: {error}", text(&value, "/kind")))),
+        }
+    }
+
+    /// Notes of each Lumigo whether it counts, and what is assumed of it. Only one counts in a namespace.
+    fn note_lumigoes(&mut self) {
+        for (namespace, name, has_status) in &self.lumigoes {
+            let Some(counting) = &self.index.namespace(namespace).lumigo else { continue };
+            if **name != *counting.name {
+                self.notes.push(format!(
+                    "the Lumigo {namespace}/{name} counts for nothing: of two in a namespace the older counts, of two of the \
+                     same age the first by name, which is {}",
+                    counting.name
+                ));
+            } else if !has_status {
+                self.notes.push(format!("assumed that the Lumigo {namespace}/{name} is active: it has no status"));
+            }
         }
     }
 

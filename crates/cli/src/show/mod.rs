@@ -2,13 +2,16 @@
 
 mod change;
 mod finding;
+mod lumigo;
 mod output;
 mod present;
+mod renewal;
 mod style;
 pub(crate) mod text;
 mod workload;
 
 pub(crate) use finding::{FindingReport, SourceReport, sources};
+pub(crate) use lumigo::{LumigoReport, counting_lumigo, lumigoes};
 pub(crate) use output::{Format, json, print};
 pub(crate) use present::{Present, PresentContainer};
 pub(crate) use style::{BOLD, DIM, colour_of};

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::{BOLD, ContainerReport, DIM, FindingReport, Report, SourceReport, colour_of};
+use super::{BOLD, ContainerReport, DIM, FindingReport, LumigoReport, Report, SourceReport, colour_of};
 
 /// The line that names a workload, and in brackets where it was found.
 pub(crate) fn header(report: &Report, found: &str) -> String {
@@ -55,6 +55,12 @@ pub(crate) fn sources(reports: &[SourceReport]) -> String {
         let _ = writeln!(text, "{BOLD}Source {namespace}/{name}{BOLD:#}\n  {}\n  {next}\n", finding(why));
     }
     text
+}
+
+/// A Lumigo, and why it is active or not.
+pub(crate) fn lumigo(LumigoReport { namespace, name, active, reason, message, .. }: &LumigoReport) -> String {
+    let (word, state) = if *active { ("on", "active") } else { ("waiting", "not active") };
+    format!("{namespace}/{name}: {}, {reason}: {message}", coloured(word, state))
 }
 
 /// Lines under a title, further in; nothing where there are none.

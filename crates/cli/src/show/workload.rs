@@ -85,7 +85,7 @@ impl Seen {
         let workload = &self.workload;
         let verdict = self.plan(index);
         let mut after = self.object.clone();
-        let rendering = index.rendering(&workload.namespace);
+        let rendering = index.rendering(workload);
         let operation = epiphyte_surgery::operate(workload.kind, &mut after, &verdict, &rendering)?;
         let containers = containers(&verdict, &operation);
         let is = |word: &str| containers.iter().any(|container| container.verdict == word);

@@ -1,4 +1,4 @@
-//! `epiphyte status`: workloads and states at a glance.
+//! `epiphyte status`: workloads, Lumigoes and their states at a glance.
 
 mod render;
 
@@ -14,9 +14,9 @@ use serde::Serialize;
 use crate::cluster::{Cluster, Scope, Survey};
 use crate::engine::EngineArguments;
 use crate::explain::resource;
-use crate::show::{self, FindingReport, Format, Present, SourceReport};
+use crate::show::{self, FindingReport, Format, LumigoReport, Present, SourceReport};
 
-/// Show the workloads that are marked or instrumented, and their states, at a glance.
+/// Show the workloads that are marked or instrumented, the Lumigoes, and their states, at a glance.
 ///
 /// Asks the API server for what the operator goes by, and decides with the operator's own engine. Nothing is written.
 #[derive(Args)]
@@ -31,6 +31,7 @@ States: on (every container is instrumented), partly (some are), waiting (someth
 
 JSON: collectors {reason, severity, message, about}, nodes {total, offering}, uninstalling,
   workloads[] {namespace, kind, name, state, delivery, languages[], reason, severity, message, about, next},
+  lumigoes[] {namespace, name, active, reason, message, injected},
   sources[] {namespace, name, reason, severity, message, about, next}, notes[].
 
 Exit status: 0; 1 if the API server cannot be asked; 2 on wrong usage.")]
@@ -58,6 +59,7 @@ struct Status {
     /// Whether Epiphyte is being uninstalled.
     uninstalling: bool,
     workloads: Vec<Row>,
+    lumigoes: Vec<LumigoReport>,
     sources: Vec<SourceReport>,
     notes: Vec<String>,
 }
@@ -116,7 +118,7 @@ async fn status(arguments: &Arguments) -> anyhow::Result<Status> {
         let listed = cluster.list(&resource(kind), namespace, None, apply).await;
         survey.noted(listed)?;
     }
-    let Survey { index, notes, .. } = survey;
+    let Survey { index, lumigoes, notes, .. } = survey;
     let mut workloads: Vec<_> = index.workloads().collect();
     workloads.sort_unstable_by_key(|(key, _)| *key);
     let offers =
@@ -129,6 +131,7 @@ async fn status(arguments: &Arguments) -> anyhow::Result<Status> {
             .into_iter()
             .filter_map(|(key, workload)| row(&index, key, workload, arguments.all))
             .collect(),
+        lumigoes: show::lumigoes(&index, &lumigoes),
         sources: show::sources(&index, |_| true),
         notes,
     })

@@ -3,11 +3,12 @@
 use comfy_table::{Table, presets};
 
 use super::{Nodes, Row, Status};
-use crate::show::text;
+use crate::show::{LumigoReport, text};
 
 /// The page; `all` tells whether every workload was asked for.
 pub(super) fn render(status: &Status, all: bool) -> String {
-    let Status { collectors, nodes: Nodes { total, offering }, uninstalling, workloads, sources, notes } = status;
+    let Status { collectors, nodes: Nodes { total, offering }, uninstalling, workloads, lumigoes, sources, notes } =
+        status;
     let mut page = format!("collectors:   {}\n", text::finding(collectors));
     page += &format!("nodes:        {offering} of {total} offer devices\n");
     page += &format!("uninstalling: {}\n\n", if *uninstalling { "yes" } else { "no" });
@@ -15,6 +16,9 @@ pub(super) fn render(status: &Status, all: bool) -> String {
         (false, _) => page += &table(workloads),
         (true, true) => page += "There are no workloads.\n",
         (true, false) => page += "No workload is marked or instrumented; --all shows every one.\n",
+    }
+    if !lumigoes.is_empty() {
+        page += &format!("\n{}", lumigo_table(lumigoes));
     }
     if !sources.is_empty() || !notes.is_empty() {
         page.push('\n');
@@ -38,6 +42,20 @@ fn table(workloads: &[Row]) -> String {
             row.why.reason,
         ]);
     }
+    finish(table)
+}
+
+fn lumigo_table(lumigoes: &[LumigoReport]) -> String {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_header(["NAMESPACE", "LUMIGO", "ACTIVE", "INJECTED", "REASON", "MESSAGE"]);
+    for LumigoReport { namespace, name, active, reason, message, injected } in lumigoes {
+        let active = if *active { "yes" } else { "no" };
+        table.add_row([namespace, name, active, &injected.unwrap_or_default().to_string(), reason, message]);
+    }
+    finish(table)
+}
+
+fn finish(mut table: Table) -> String {
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
     }

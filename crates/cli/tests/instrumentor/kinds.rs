@@ -59,14 +59,14 @@ fn a_job_that_exists_is_not_edited_and_a_new_one_is_instrumented_as_it_is_create
         let old = Subject::create(cluster, &workload(Job, "jobs", "old", &["app"])).await;
         let before = old.template().await;
         cluster.lumigo("jobs").await;
-        old.until_event("JobImmutable").await;
+        old.until_event("LumigoCannotAddInstrumentation").await;
         let new = Subject::create(cluster, &workload(Job, "jobs", "new", &["app"])).await;
         assert!(is_injected(&new.template().await));
         assert_eq!(new.generation().await, 1);
         witness(cluster, "jobs").await;
         assert_eq!(old.template().await, before);
         assert_eq!((old.writes(), new.writes()), (0, 0));
-        assert!(!cluster.events("jobs", "new").await.contains(&"JobImmutable".to_owned()));
+        assert!(!cluster.events("jobs", "new").await.contains(&"LumigoCannotAddInstrumentation".to_owned()));
     });
 }
 

@@ -1,6 +1,7 @@
 //! A cluster with everything of ours installed, which all tests share, each in a namespace of its own.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::sync::{LazyLock, RwLock};
 use std::time::Duration;
 
@@ -21,8 +22,8 @@ const SYSTEM: &str = "epiphyte-system";
 const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Every image that a test needs.
-const IMAGES: [&str; 7] =
-    ["operator", "node-agent", "sample-java", "sample-python", "sample-node", "sample-go", "sample-odd"];
+const IMAGES: [&str; 8] =
+    ["operator", "node-agent", "agents", "sample-java", "sample-python", "sample-node", "sample-go", "sample-odd"];
 
 /// What is installed; none where there can be no node, with the reason.
 static INSTALLED: LazyLock<Result<Installed, String>> = LazyLock::new(Installed::start);
@@ -71,6 +72,27 @@ impl Drop for LogsOfFailure<'_> {
                 let logs = ["logs", "-n", namespace, what, "--all-pods", "--tail=60"];
                 let said = self.0.cluster.plane.kubectl_with(&logs, "").unwrap_or_else(|error| error.to_string());
                 eprintln!("--- the end of the log of {what} ---\n{said}");
+            }
+        }
+    }
+}
+
+/// Gives back what a test took from all, when it is dropped: however the test ends, the next finds all as it was.
+#[must_use]
+pub struct Restoration<'a> {
+    installed: &'a Installed,
+    /// What kubectl is asked to do, in this order; the namespace is that of the node agent.
+    commands: &'static [&'static [&'static str]],
+}
+
+impl Drop for Restoration<'_> {
+    fn drop(&mut self) {
+        for command in self.commands {
+            let command = [&["-n", AGENT], *command].concat();
+            match self.installed.cluster.try_kubectl(&command, "") {
+                Ok(_) => {}
+                Err(error) if std::thread::panicking() => eprintln!("kubectl {command:?}: {error}"),
+                Err(error) => panic!("kubectl {command:?}: {error}"),
             }
         }
     }
@@ -132,12 +154,23 @@ impl Installed {
 
     /// Runs a program in a container of a Deployment's pod and gives what it says, on both streams.
     pub async fn exec(&self, namespace: &str, app: &str, program: &[&str]) -> String {
+        let (status, said) = self.try_exec(namespace, app, program).await;
+        assert!(status.success(), "{program:?} in {namespace}/{app}: {status}: {said}");
+        said
+    }
+
+    /// The same for a program that may not come to its own end, such as one that ends the container around it.
+    pub async fn try_exec(&self, namespace: &str, app: &str, program: &[&str]) -> (ExitStatus, String) {
         let pod = self.pod(namespace, app).await;
         let output = self.cluster.plane.kubectl().args(["exec", "-n", namespace, &pod, "--"]).args(program).output();
         let output = output.expect("kubectl runs");
         let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{program:?} in {namespace}/{pod}: {said}");
-        said
+        (output.status, said)
+    }
+
+    /// What gives back, once it is dropped, what a test is about to take from all.
+    pub fn restoration(&self, commands: &'static [&'static [&'static str]]) -> Restoration<'_> {
+        Restoration { installed: self, commands }
     }
 
     /// Marks a namespace and waits until the Deployments of it that are named have devices and pods with them.

@@ -10,6 +10,12 @@ use crate::installed::{AGENT, Installed, NODE, test_alone};
 use crate::support::{PYTHON, eventually, until};
 use crate::workloads::service;
 
+/// The node agent, for kubectl.
+const DAEMON_SET: &str = "daemonset/epiphyte-node-agent";
+
+/// Waits for every node agent that is to be there.
+const ROLLED_OUT: &[&str] = &["rollout", "status", DAEMON_SET, "--timeout=120s"];
+
 /// How often a device is offered by the node, as the API server knows it.
 async fn offered(installed: &Installed, device: Device) -> u32 {
     let node = installed.cluster.get("v1", "nodes", "", NODE).await.expect("the node");
@@ -66,23 +72,22 @@ fn containers_start_again_while_there_is_no_agent_and_new_pods_do_when_there_is_
         installed.mark(namespace, &["python"]).await;
         let pod = installed.pod(namespace, "python").await;
 
-        let nowhere = json!({ "spec": { "template": { "spec": { "nodeSelector": { "nowhere": "yes" } } } } });
-        let patch = |patch: &Value| {
-            let patch = patch.to_string();
-            installed.cluster.kubectl(&[
+        let agent_again = installed.restoration(&[
+            &[
                 "patch",
-                "-n",
-                AGENT,
-                "daemonset/epiphyte-node-agent",
+                DAEMON_SET,
                 "--type=merge",
-                "-p",
-                &patch,
-            ]);
-        };
-        patch(&nowhere);
+                r#"-p={"spec":{"template":{"spec":{"nodeSelector":{"nowhere":null}}}}}"#,
+            ],
+            ROLLED_OUT,
+        ]);
+        let nowhere = json!({ "spec": { "template": { "spec": { "nodeSelector": { "nowhere": "yes" } } } } });
+        let nowhere = format!("-p={nowhere}");
+        installed.cluster.kubectl(&["patch", "-n", AGENT, DAEMON_SET, "--type=merge", &nowhere]);
         until("the agent is gone", || async { installed.cluster.list("v1", "pods", AGENT).await.is_empty() }).await;
-        // Its own first process; it ends on request.
-        installed.exec(namespace, "python", &["python3", "-c", "import os; os.kill(1, 15)"]).await;
+        // Its own first process; it ends on request, and whatever else is in the container ends with it: this program too,
+        // unless it is quicker.
+        installed.try_exec(namespace, "python", &["python3", "-c", "import os; os.kill(1, 15)"]).await;
         until("the container has started again", || async { restarts(installed, namespace, &pod).await == 1 }).await;
         let is_ready = |pod: &Value| pod["status"]["containerStatuses"][0]["ready"] == true;
         until("the container is ready", || async {
@@ -92,7 +97,7 @@ fn containers_start_again_while_there_is_no_agent_and_new_pods_do_when_there_is_
         let loaded = "import sys; print('opentelemetry' in sys.modules)";
         assert_eq!(installed.exec(namespace, "python", &["python3", "-c", loaded]).await.trim(), "True");
 
-        patch(&json!({ "spec": { "template": { "spec": { "nodeSelector": { "nowhere": null } } } } }));
+        drop(agent_again);
         until_offered(installed).await;
         let next = replaced(installed, namespace, "python").await;
         installed.span_of(namespace, &next, "app");
@@ -115,11 +120,13 @@ fn an_upgrade_of_the_agent_keeps_the_offer_and_the_files_of_what_runs() {
         image::with_file(&images.join("node-agent.tar"), &next, name, "/agents/python/next", b"next")
             .expect("an image");
         installed.cluster.plane.load_image(&next).await.expect("load");
+        let _as_it_was =
+            installed.restoration(&[&["set", "image", DAEMON_SET, "node-agent=epiphyte/node-agent:dev"], ROLLED_OUT]);
         let set = "node-agent=epiphyte/node-agent:next";
-        installed.cluster.kubectl(&["set", "image", "-n", AGENT, "daemonset/epiphyte-node-agent", set]);
+        installed.cluster.kubectl(&["set", "image", "-n", AGENT, DAEMON_SET, set]);
 
         let rollout = async || {
-            let status = ["rollout", "status", "-n", AGENT, "daemonset/epiphyte-node-agent", "--watch=false"];
+            let status = ["rollout", "status", "-n", AGENT, DAEMON_SET, "--watch=false"];
             installed.cluster.kubectl(&status).contains("successfully rolled out")
         };
         // Until some time after, since the offer would go with the end of the old one.
@@ -166,6 +173,11 @@ fn a_node_without_an_agent_is_a_reason_and_no_pod_waits_because_of_us() {
         let mut everywhere = service("everywhere", "sample-python");
         everywhere["kind"] = json!("DaemonSet");
         installed.apply(namespace, &[everywhere, service("somewhere", "sample-python")]);
+        let one_node = installed.restoration(&[
+            &["delete", "node", "node-b", "--ignore-not-found"],
+            // Nobody ends there what was never started.
+            &["delete", "pods", "--all-namespaces", "--field-selector=spec.nodeName=node-b", "--force"],
+        ]);
         let bare = epiphyte_testbed::FakeNode::new("node-b");
         cluster.plane.create_node(&bare).await.expect("a node");
         cluster.kubectl(&["annotate", "namespace", namespace, "odigos.io/instrument=true"]);
@@ -180,10 +192,7 @@ fn a_node_without_an_agent_is_a_reason_and_no_pod_waits_because_of_us() {
         // What can go to the node that has it goes there.
         cluster.until_devices(WorkloadKind::Deployment, namespace, "somewhere", &[("app", PYTHON)]).await;
         installed.rolled_out(namespace, "somewhere");
-        cluster.kubectl(&["delete", "node", "node-b"]);
-        // Nobody ends there what was never started.
-        let there = ["delete", "pods", "--all-namespaces", "--field-selector=spec.nodeName=node-b", "--force"];
-        cluster.kubectl(&there);
+        drop(one_node);
         cluster.until_devices(WorkloadKind::DaemonSet, namespace, "everywhere", &[("app", PYTHON)]).await;
     });
 }

@@ -11,6 +11,7 @@ mod support;
 
 mod detection;
 mod environment;
+mod injected;
 mod installed;
 mod lives_on;
 mod odd;

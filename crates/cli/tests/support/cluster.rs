@@ -8,7 +8,7 @@ use epiphyte_testbed::{ControlPlane, Entry, Mark};
 use kube::Client;
 use serde_json::{Value, json};
 
-use super::{OPERATOR, Operator, OperatorOptions, SYSTEM};
+use super::{OPERATOR, Operator, OperatorOptions, SYSTEM, TOKEN, lumigo_object, token_secret};
 
 /// How long a test waits for what it expects. Generous: machines are slow at times.
 pub const DEADLINE: Duration = Duration::from_secs(120);
@@ -173,20 +173,23 @@ impl Cluster {
         self.merge(&group, "status", &json!({ "status": { "ready": ready } })).await;
     }
 
-    /// Puts an active Lumigo into a namespace, so that it is injected.
+    /// Puts a Secret with a token and a Lumigo that names it into a namespace, and waits until the Lumigo is active.
     pub async fn lumigo(&self, namespace: &str) {
-        self.apply(&json!({
-            "apiVersion": "operator.lumigo.io/v1", "kind": "Lumigo",
-            "metadata": { "name": "lumigo", "namespace": namespace },
-            "spec": { "lumigoToken": { "secretRef": { "name": "lumigo-credentials", "key": "token" } } },
-        }))
+        self.apply(&token_secret(namespace, TOKEN)).await;
+        self.apply(&lumigo_object(namespace, "lumigo")).await;
+        until(&format!("the Lumigo of {namespace} is active"), || async {
+            self.lumigo_condition(namespace, "lumigo", "Active").await.is_some_and(|(status, _)| status == "True")
+        })
         .await;
-        let lumigo = Object { api_version: "operator.lumigo.io/v1", plural: "lumigoes", namespace, name: "lumigo" };
-        let active = json!({
-            "type": "Active", "status": "True", "reason": "Active", "message": "The token is there.",
-            "lastTransitionTime": "2024-01-01T00:00:00Z",
-        });
-        self.merge(&lumigo, "status", &json!({ "status": { "conditions": [active] } })).await;
+    }
+
+    /// The condition of a Lumigo: its status and its message.
+    pub async fn lumigo_condition(&self, namespace: &str, name: &str, type_: &str) -> Option<(String, String)> {
+        let object = self.get("operator.lumigo.io/v1", "lumigoes", namespace, name).await?;
+        let conditions = object.pointer("/status/conditions")?.as_array()?;
+        let condition = conditions.iter().find(|it| it.get("type").and_then(Value::as_str) == Some(type_))?;
+        let text = |key: &str| condition.get(key).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Some((text("status"), text("message")))
     }
 
     /// Plays the node agent: answers what the operator asks about a workload, once it asks.

@@ -84,3 +84,24 @@ pub fn devices_of(kind: WorkloadKind, workload: &Value) -> Vec<(String, String)>
     });
     devices.collect()
 }
+
+/// A tenant's token.
+pub const TOKEN: &str = "t_0123456789abcdef01234";
+
+/// The Secret `lumigo-credentials` with a value under `token`.
+pub fn token_secret(namespace: &str, token: &str) -> Value {
+    json!({
+        "apiVersion": "v1", "kind": "Secret",
+        "metadata": { "name": "lumigo-credentials", "namespace": namespace },
+        "stringData": { "token": token },
+    })
+}
+
+/// A Lumigo that names the Secret `lumigo-credentials`.
+pub fn lumigo_object(namespace: &str, name: &str) -> Value {
+    json!({
+        "apiVersion": "operator.lumigo.io/v1", "kind": "Lumigo",
+        "metadata": { "name": name, "namespace": namespace },
+        "spec": { "lumigoToken": { "secretRef": { "name": "lumigo-credentials", "key": "token" } } },
+    })
+}

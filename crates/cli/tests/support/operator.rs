@@ -74,6 +74,8 @@ impl Operator {
             .arg(format!("--webhook-url=https://{webhook}"))
             .arg("--config")
             .arg(&settings)
+            .arg("--namespaces-file")
+            .arg(folder.join("namespaces_to_monitor.json"))
             .args(["--log", "info,epiphyte_operator=debug"])
             .env("KUBECONFIG", kubeconfig);
         // The control plane names the logs of its guests like this.
@@ -83,6 +85,11 @@ impl Operator {
 
     pub fn pid(&self) -> u32 {
         self.child.as_ref().expect("an operator of one's own").id()
+    }
+
+    /// A file that the telemetry proxy would read, by its name.
+    pub fn proxy_file(&self, name: &str) -> Option<String> {
+        std::fs::read_to_string(self.settings.with_file_name(name)).ok()
     }
 
     /// What the operator has logged so far.

@@ -200,7 +200,7 @@ fn view(request: &Request<'_>, kind: WorkloadKind, object: Object) -> Result<(Wo
 fn consult(index: &RwLock<Index>, new: &Workload, old: Option<&Workload>) -> Option<(Verdict, Rendering)> {
     let index = index.read();
     let verdict = index.plan(new, old);
-    (!is_settled(new, old, &verdict)).then(|| (verdict, index.rendering(&new.namespace)))
+    (!is_settled(new, old, &verdict)).then(|| (verdict, index.rendering(new)))
 }
 
 /// Whether nothing is to be added, and nothing of ours is there that could be taken off or carried over.

@@ -22,12 +22,13 @@ use jiff::Timestamp;
 pub use collectors::{CollectorsGroupFact, CollectorsIndex};
 pub use details::{DetailsFact, status_digest};
 pub use epiphyte_daemon::ObjectKey;
-pub use lumigo::LumigoRecord;
+pub use lumigo::{LumigoRecord, lumigo_status_digest};
 pub use namespace::NamespaceRecord;
 pub use node::NodeFact;
 pub use source::{SourceRecord, SourceTarget};
 use uninstalling::Uninstalling;
 pub use uninstalling::UninstallingMark;
+pub use workload::Transition;
 
 use crate::settings::Settings;
 
@@ -104,6 +105,8 @@ pub struct Index {
     workloads: HashMap<WorkloadKey, Workload>,
     /// Namespaces with their Sources and their Lumigo, by three watches.
     namespaces: HashMap<Box<str>, NamespaceFact>,
+    /// UID of each namespace, by its watch.
+    namespace_uids: HashMap<Box<str>, Box<str>>,
     /// Every Source, by its watch.
     sources: BTreeMap<ObjectKey, SourceRecord>,
     /// Sources that count for a workload, the oldest first; derived from `sources`.
@@ -122,6 +125,8 @@ pub struct Index {
     knows_uninstalling: bool,
     /// Whether this is the uninstaller's own; set at the start.
     uninstalls: bool,
+    /// Workloads whose instrumentation others have changed; `None` while nobody asks.
+    transitions: Option<Vec<Transition>>,
 }
 
 /// For a namespace of which nothing is known.
@@ -135,6 +140,7 @@ impl Index {
             injector: settings.injector.clone(),
             workloads: HashMap::new(),
             namespaces: HashMap::new(),
+            namespace_uids: HashMap::new(),
             sources: BTreeMap::new(),
             workload_sources: HashMap::new(),
             lumigoes: BTreeMap::new(),
@@ -144,6 +150,7 @@ impl Index {
             uninstalling: Uninstalling::default(),
             knows_uninstalling: false,
             uninstalls: false,
+            transitions: None,
         }
     }
 

@@ -1,10 +1,19 @@
 //! Workloads in the index.
 
 use epiphyte_api::WorkloadKind;
-use epiphyte_plan::Workload;
+use epiphyte_plan::{Instrument, Workload};
 use jiff::Timestamp;
 
 use super::{Change, Index, ObjectKey, WorkloadKey};
+
+/// A workload whose instrumentation has changed by other hands than the writer's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// The workload.
+    pub key: WorkloadKey,
+    /// What it was before; `None` if it is new.
+    pub before: Option<Workload>,
+}
 
 impl Index {
     /// Puts a workload in. One with a controller is its owner's business and is not held.
@@ -20,8 +29,32 @@ impl Index {
         if unchanged {
             return Change::Nothing;
         }
-        self.workloads.insert(key.clone(), workload);
+        let held = self.workloads.insert(key.clone(), workload);
+        self.note_transition(&key, held);
         Change::Workload(key)
+    }
+
+    /// Notes from here on whose instrumentation others change, or no longer does.
+    pub fn note_transitions(&mut self, wanted: bool) {
+        self.transitions = wanted.then(Vec::new);
+    }
+
+    /// What others have changed since the last time, if that is noted.
+    pub fn take_transitions(&mut self) -> Vec<Transition> {
+        self.transitions.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    fn note_transition(&mut self, key: &WorkloadKey, before: Option<Workload>) {
+        let (Some(transitions), Some(after)) = (&mut self.transitions, self.workloads.get(key)) else { return };
+        // One that was replaced under its name has nothing to do with the one before.
+        let before = before.filter(|before| before.uid == after.uid);
+        let same = match &before {
+            Some(before) => instruments(before).eq(instruments(after)),
+            None => instruments(after).next().is_none(),
+        };
+        if !same {
+            transitions.push(Transition { key: key.clone(), before });
+        }
     }
 
     /// Takes a workload out.
@@ -40,12 +73,20 @@ impl Index {
 
     /// Notes what a write of ours made of a workload, before the watch tells.
     pub fn note_written(&mut self, workload: Workload, _now: Timestamp) -> Change {
-        if self.workloads.contains_key(&WorkloadKey::of(&workload)) {
-            self.apply_workload(workload)
-        } else {
-            Change::Nothing
+        if !self.workloads.contains_key(&WorkloadKey::of(&workload)) {
+            return Change::Nothing;
         }
+        let noted = self.transitions.take();
+        let change = self.apply_workload(workload);
+        self.transitions = noted;
+        change
     }
+}
+
+/// What is on, container by container.
+fn instruments(workload: &Workload) -> impl Iterator<Item = (&str, Instrument)> {
+    let pod = &workload.pod;
+    pod.containers.iter().filter_map(|container| Some((&*container.name, pod.instrument(container)?)))
 }
 
 /// Whether what is held was written after what comes in: an event that was under way while we wrote.
@@ -67,6 +108,7 @@ fn same_but_for_version(held: &Workload, coming: &Workload) -> bool {
         controlled,
         annotation,
         label,
+        companions,
         delivery,
         replacement,
         pod,
@@ -81,6 +123,7 @@ fn same_but_for_version(held: &Workload, coming: &Workload) -> bool {
         && *controlled == coming.controlled
         && *annotation == coming.annotation
         && *label == coming.label
+        && *companions == coming.companions
         && *delivery == coming.delivery
         && *replacement == coming.replacement
         && *pod == coming.pod

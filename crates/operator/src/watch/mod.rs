@@ -10,6 +10,7 @@ use epiphyte_daemon::{Object, ObjectKey, Ready, Served, Watched, watch};
 use jiff::Timestamp;
 use kube::runtime::watcher;
 use kube::{Api, Client};
+use serde::Deserialize as _;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -151,6 +152,14 @@ fn status_of(error: &watcher::Error) -> Option<u16> {
 
 /// Reads an `InstrumentedApplication` as the index wants it; `None` if it cannot be read.
 pub(crate) fn read_details(object: &serde_json::Value) -> Option<DetailsFact> {
-    use serde::Deserialize as _;
-    <DetailsFact as Watched>::Manifest::deserialize(object).ok().map(DetailsFact::read)
+    read_fact(object)
+}
+
+/// Reads a Lumigo as the index wants it; `None` if it cannot be read.
+pub(crate) fn read_lumigo(object: &serde_json::Value) -> Option<LumigoRecord> {
+    read_fact(object)
+}
+
+fn read_fact<T: Watched>(object: &serde_json::Value) -> Option<T> {
+    T::Manifest::deserialize(object).ok().map(T::read)
 }

@@ -4,20 +4,21 @@
 
 use std::collections::BTreeMap;
 
-use epiphyte_api::names::{DETECT_LABEL, DETECT_PENDING, UNINSTALLED};
+use epiphyte_api::names::{DETECT_LABEL, DETECT_PENDING, LUMIGO_FINALIZER, UNINSTALLED};
 use epiphyte_api::{
     CollectorsGroupStatus, Device, InstrumentedApplicationSpec, InstrumentedApplicationStatus, LumigoSpec,
-    LumigoStatus, SourceSpec, WorkloadKind,
+    LumigoStatus, SourceSpec, WorkloadKind, lumigo_condition,
 };
 use epiphyte_daemon::{Named, Served, Watched};
 use epiphyte_plan::{Annotation, ContainerDetails, Details, LumigoFact, Node, Taint, TaintEffect, TokenRef};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
 use crate::index::{
     CollectorsGroupFact, DetailsFact, LumigoRecord, NamespaceRecord, NodeFact, ObjectKey, SourceRecord, SourceTarget,
-    UninstallingMark, WorkloadKey, status_digest,
+    UninstallingMark, WorkloadKey, lumigo_status_digest, status_digest,
 };
 
 /// An object of a kind with a specification and a status.
@@ -43,6 +44,7 @@ struct Metadata {
     labels: Option<BTreeMap<Box<str>, Box<str>>>,
     annotations: Option<Annotations>,
     owner_references: Option<Vec<Owner>>,
+    finalizers: Option<Vec<Box<str>>>,
 }
 
 #[derive(Deserialize)]
@@ -84,7 +86,11 @@ impl Watched for NamespaceRecord {
 
     fn read(manifest: Bare) -> Self {
         let annotation = manifest.metadata.annotations.and_then(|annotations| annotations.instrument);
-        Self { name: manifest.metadata.name, annotation: annotation.as_deref().map(Annotation::from) }
+        Self {
+            name: manifest.metadata.name,
+            uid: manifest.metadata.uid,
+            annotation: annotation.as_deref().map(Annotation::from),
+        }
     }
 }
 
@@ -251,16 +257,23 @@ impl Watched for LumigoRecord {
 
     fn read(manifest: Self::Manifest) -> Self {
         let Manifest { metadata, spec, status } = manifest;
-        let conditions = status.unwrap_or_default().conditions;
+        let status = status.unwrap_or_default();
+        let is_active = |it: &Condition| it.type_ == lumigo_condition::ACTIVE && it.status == "True";
         let injection = spec.tracing.injection;
         let secret = spec.lumigo_token.and_then(|token| token.secret_ref);
         Self {
             namespace: metadata.namespace,
+            uid: metadata.uid,
+            resource_version: metadata.resource_version.parse().ok(),
+            generation: metadata.generation,
+            has_finalizer: metadata.finalizers.into_iter().flatten().any(|it| &*it == LUMIGO_FINALIZER),
+            wants_events: spec.infrastructure.enabled && spec.infrastructure.kube_events.enabled,
+            status: lumigo_status_digest(&status),
             fact: LumigoFact {
                 name: metadata.name,
                 created: metadata.creation_timestamp,
                 deleting: metadata.deletion_timestamp.is_some(),
-                active: conditions.iter().any(|it| it.type_ == "Active" && it.status == "True"),
+                active: status.conditions.iter().any(is_active),
                 injects: injection.enabled,
                 injects_existing: injection.inject_lumigo_into_existing_resources_on_creation,
                 removes_on_deletion: injection.remove_lumigo_from_resources_on_deletion,

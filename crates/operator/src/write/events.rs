@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
+use crate::failure::TERMINATING;
 use crate::index::WorkloadKey;
 use crate::queue::Queue;
 
@@ -22,6 +23,9 @@ const REMEMBERED: usize = 20_000;
 
 /// Events that wait to be written; further ones are let go.
 const WAITING: usize = 10_000;
+
+/// Who tells, for those who ask which Events are ours.
+pub(super) const COMPONENT: &str = "epiphyte-operator";
 
 /// How long an Event waits at most for the workloads that are being written.
 const GIVES_WAY: Duration = Duration::from_secs(5);
@@ -73,6 +77,15 @@ pub(crate) struct Report {
     pub(crate) message: String,
     /// What makes this Event another one than the last with the same reason, such as a generation.
     pub(crate) told_once_per: String,
+    /// The `source` of the Event.
+    pub(crate) component: String,
+}
+
+impl Report {
+    /// A warning of the operator.
+    pub(crate) fn warning(reason: &'static str, message: String, told_once_per: String) -> Self {
+        Self { warning: true, reason, message, told_once_per, component: COMPONENT.to_owned() }
+    }
 }
 
 impl Events {
@@ -117,6 +130,8 @@ impl Recorder {
         match api.create(&PostParams::default(), &event).await {
             Ok(_) => {}
             Err(kube::Error::Api(status)) if status.is_already_exists() => {}
+            // Nobody is left to read it.
+            Err(kube::Error::Api(status)) if status.message.contains(TERMINATING) => {}
             Err(error) => {
                 self.told.lock().remove(event.metadata.name.as_deref().unwrap_or_default());
                 let ObjectReference { kind, namespace, name, .. } = &event.involved_object;
@@ -148,7 +163,8 @@ fn event(subject: &Subject, report: &Report, now: Timestamp) -> Event {
         reason: Some(report.reason.to_owned()),
         // The API server refuses longer messages.
         message: Some(report.message.chars().take(1024).collect()),
-        source: Some(EventSource { component: Some("epiphyte-operator".to_owned()), host: None }),
+        source: Some(EventSource { component: Some(report.component.clone()), host: None }),
+        reporting_component: Some(COMPONENT.to_owned()),
         first_timestamp: Some(Time(now)),
         last_timestamp: Some(Time(now)),
         count: Some(1),

@@ -1,10 +1,11 @@
 //! The writer: performs surgery on a fresh read of each queued workload. Active on the leader only.
 
 mod events;
+mod tell;
 
 use std::sync::Arc;
 
-use epiphyte_plan::{Instrument, Manifest, Workload};
+use epiphyte_plan::{Manifest, Workload};
 use jiff::Timestamp;
 use serde::Deserialize as _;
 use serde_json::Value;
@@ -14,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 pub(crate) use events::{Events, Report, Subject};
+pub(crate) use tell::{By, Outcome, changed, immutable};
 
 use crate::SharedIndex;
 use crate::dirty::Dirty;
@@ -37,19 +39,6 @@ pub(crate) struct Writer {
     pub(crate) leader: watch::Receiver<bool>,
     pub(crate) metrics: Metrics,
     pub(crate) stuck: Stuck,
-}
-
-/// What surgery did to a workload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Outcome {
-    /// It was as it should be already.
-    Nothing,
-    /// Instrumentation was added where there was none.
-    Added,
-    /// Instrumentation was changed.
-    Updated,
-    /// Instrumentation was taken off.
-    Removed,
 }
 
 impl Writer {
@@ -106,7 +95,7 @@ impl Writer {
         let before = read(&object, key)?;
         let (verdict, rendering) = {
             let index = self.index.read();
-            (index.plan(&before, Some(&before)), index.rendering(&key.namespace))
+            (index.plan(&before, Some(&before)), index.rendering(&before))
         };
         let operation = epiphyte_surgery::operate(key.kind, &mut object, &verdict, &rendering)
             .map_err(|error| Failure::Rejected(error.to_string()))?;
@@ -115,58 +104,25 @@ impl Writer {
         }
         let patch = epiphyte_surgery::with_resource_version(operation.patch, &before.resource_version);
         let after = self.workloads.patch(key, patch).await?;
-        let outcome = outcome(&before, &after);
+        let outcome = Outcome::between(Some(&before), &after);
         info!(workload = %key, generation = after.generation, "{} instrumentation", outcome.as_str());
-        self.report(key, &after, outcome);
+        if let Some(report) = tell::changed(By::Controller, outcome, &after, &verdict) {
+            self.events.tell(&Subject::workload(key, &after.uid), &report);
+        }
         // Where this is the first to tell of the write, the watch will not tell of it again.
         let change = self.index.write().note_written(after, Timestamp::now());
         self.dirty.mark(change);
         Ok(outcome)
     }
 
-    fn report(&self, key: &WorkloadKey, after: &Workload, outcome: Outcome) {
-        let (reason, message) = match outcome {
-            Outcome::Nothing => return,
-            Outcome::Added => ("LumigoAddedInstrumentation", format!("Added instrumentation: {}", describe(after))),
-            Outcome::Updated => {
-                ("LumigoUpdatedInstrumentation", format!("Updated instrumentation: {}", describe(after)))
-            }
-            Outcome::Removed => ("LumigoRemovedInstrumentation", "Removed instrumentation".to_owned()),
-        };
-        let told_once_per = after.generation.to_string();
-        let report = Report { warning: false, reason, message, told_once_per };
-        self.events.tell(&Subject::workload(key, &after.uid), &report);
-    }
-
     fn report_failure(&self, key: &WorkloadKey, failure: &Failure) {
-        let (uid, reason) = {
+        let (uid, report) = {
             let index = self.index.read();
             let Some(workload) = index.workload(key) else { return };
-            let is_on = workload.pod.containers.iter().any(epiphyte_plan::Container::is_ours);
-            let wants_on = index.plan(workload, Some(workload)).delivery.is_some();
-            let reason = match (is_on, wants_on) {
-                (false, _) => "LumigoCannotAddInstrumentation",
-                (true, true) => "LumigoCannotUpdateInstrumentation",
-                (true, false) => "LumigoCannotRemoveInstrumentation",
-            };
-            (workload.uid.clone(), reason)
+            let verdict = index.plan(workload, Some(workload));
+            (workload.uid.clone(), tell::failed(workload, &verdict, failure))
         };
-        let told = failure.reason();
-        let message = format!("{}: {} {failure}", told.code(), told.sentence());
-        let told_once_per = told.code().to_owned();
-        let report = Report { warning: true, reason, message, told_once_per };
         self.events.tell(&Subject::workload(key, &uid), &report);
-    }
-}
-
-impl Outcome {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Nothing => "unchanged",
-            Self::Added => "added",
-            Self::Updated => "updated",
-            Self::Removed => "removed",
-        }
     }
 }
 
@@ -175,26 +131,4 @@ fn read(object: &Value, key: &WorkloadKey) -> Result<Workload, Failure> {
     let manifest =
         Manifest::deserialize(object).map_err(|error| Failure::Rejected(format!("cannot be read: {error}")))?;
     Ok(manifest.into_workload(key.kind))
-}
-
-fn outcome(before: &Workload, after: &Workload) -> Outcome {
-    let is_on = |workload: &Workload| workload.pod.containers.iter().any(epiphyte_plan::Container::is_ours);
-    match (is_on(before), is_on(after)) {
-        (false, true) => Outcome::Added,
-        (true, false) => Outcome::Removed,
-        (true, true) => Outcome::Updated,
-        (false, false) => Outcome::Nothing,
-    }
-}
-
-/// What is on, container by container.
-fn describe(workload: &Workload) -> String {
-    let on = workload.pod.containers.iter().filter_map(|container| {
-        let by = match workload.pod.instrument(container)? {
-            Instrument::Device(device) => device.resource(),
-            Instrument::Injector => "the injector",
-        };
-        Some(format!("container {} by {by}", container.name))
-    });
-    on.collect::<Vec<_>>().join(", ")
 }

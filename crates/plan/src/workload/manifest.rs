@@ -10,7 +10,7 @@ use serde::de::IgnoredAny;
 use super::look::{Devices, MountPath, PreloadValue, VariableName, VolumeName};
 use super::{Container, Part, Pod, Preload, PreloadSource, Replacement, Variables, Workload};
 use crate::scheduling::wire::{Affinity, TolerationManifest, scheduling};
-use crate::{Annotation, AutoTraceLabel, DeliveryMark};
+use crate::{Annotation, AutoTraceLabel, Companions, DeliveryMark};
 
 /// The manifest of a workload of any kind, as JSON or YAML. Its shape is the same for all six kinds but for the way to the
 /// pod template, so the kind is given when it becomes a [`Workload`]: items of a list do not carry it.
@@ -41,6 +41,28 @@ struct Metadata {
 struct Labels {
     #[serde(rename = "lumigo.auto-trace")]
     auto_trace: Option<String>,
+    #[serde(rename = "lumigo.enable-traces")]
+    enable_traces: Option<String>,
+    #[serde(rename = "lumigo.enable-logs")]
+    enable_logs: Option<String>,
+    #[serde(rename = "lumigo.token-secret")]
+    token_secret: Option<String>,
+    #[serde(rename = "lumigo.token-key")]
+    token_key: Option<String>,
+}
+
+impl Labels {
+    fn mark(&self) -> Option<AutoTraceLabel> {
+        self.auto_trace.as_deref().map(AutoTraceLabel::from)
+    }
+
+    /// The companions of a label that turns injection on; those of any other say nothing.
+    fn companions(&self) -> Option<Box<Companions>> {
+        let Self { auto_trace: _, enable_traces, enable_logs, token_secret, token_key } = self;
+        let [traces, logs, secret, key] = [enable_traces, enable_logs, token_secret, token_key].map(Option::as_deref);
+        self.mark().filter(|mark| *mark == AutoTraceLabel::On)?;
+        Companions::read(traces, logs, secret, key)
+    }
 }
 
 #[derive(Deserialize)]
@@ -193,8 +215,11 @@ impl Manifest {
         let annotations = metadata.annotations;
         let (instrument, delivery) =
             annotations.map_or((None, None), |annotations| (annotations.instrument, annotations.delivery));
+        let labels = metadata.labels.as_ref();
         Workload {
             kind,
+            label: labels.and_then(Labels::mark),
+            companions: labels.and_then(Labels::companions),
             namespace: metadata.namespace,
             name: metadata.name,
             uid: metadata.uid,
@@ -204,7 +229,6 @@ impl Manifest {
             deleting: metadata.deletion_timestamp.is_some(),
             controlled: metadata.owner_references.into_iter().flatten().any(|owner| owner.controller == Some(true)),
             annotation: instrument.as_deref().map(Annotation::from),
-            label: metadata.labels.and_then(|labels| labels.auto_trace).as_deref().map(AutoTraceLabel::from),
             delivery: delivery.as_deref().map(DeliveryMark::from),
             replacement,
             pod,

@@ -10,7 +10,7 @@ pub use manifest::Manifest;
 use epiphyte_api::{Device, WorkloadKind, names};
 use jiff::Timestamp;
 
-use crate::{Annotation, AutoTraceLabel, DeliveryMark, Instrument, Scheduling};
+use crate::{Annotation, AutoTraceLabel, Companions, DeliveryMark, Instrument, Scheduling};
 
 /// What planning reads of a workload. Deserialises from the object as the API server sends it or a person writes it;
 /// everything that is not needed is skipped over unread.
@@ -38,6 +38,8 @@ pub struct Workload {
     pub annotation: Option<Annotation>,
     /// The label `lumigo.auto-trace`.
     pub label: Option<AutoTraceLabel>,
+    /// What labels beside one that turns injection on ask for; boxed, because few workloads have any.
+    pub companions: Option<Box<Companions>>,
     /// The annotation `epiphyte.dev/delivery`.
     pub delivery: Option<DeliveryMark>,
     /// What replaces pods when the template changes.

@@ -1,7 +1,7 @@
 //! The `injector` delivery.
 
 use epiphyte_api::{Reason, WorkloadKind};
-use epiphyte_plan::{Collectors, Decision, Delivery, Part, Preload, PreloadSource, Variables};
+use epiphyte_plan::{Collectors, Companions, Decision, Delivery, Part, Preload, PreloadSource, Variables};
 
 use crate::scenario::{Scenario, deployment, entry, workload};
 
@@ -87,4 +87,14 @@ fn the_injector_can_take_over_from_the_device() {
 #[test]
 fn the_label_alone_injects_in_a_namespace_without_a_lumigo() {
     deployment().labelled("true").undetected().is_on(Delivery::Injector);
+}
+
+#[test]
+fn a_companion_label_that_makes_no_sense_is_told_where_it_would_count() {
+    let mut labelled = deployment().labelled("true");
+    let companions = Companions { invalid: Box::new([r#"lumigo.token-key: """#.into()]), ..Companions::default() };
+    labelled.workload.companions = Some(Box::new(companions));
+    labelled.is_on(Delivery::Injector).finds(Reason::InvalidTokenLabel, r#"lumigo.token-key: """#);
+    let by_lumigo = labelled.lumigo().verdict();
+    assert!(by_lumigo.findings.iter().all(|finding| finding.reason != Reason::InvalidTokenLabel));
 }

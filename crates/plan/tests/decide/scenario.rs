@@ -52,6 +52,7 @@ pub fn workload(kind: WorkloadKind) -> Scenario {
             controlled: false,
             annotation: None,
             label: None,
+            companions: None,
             delivery: None,
             replacement: match kind {
                 WorkloadKind::Job => Replacement::Immutable,

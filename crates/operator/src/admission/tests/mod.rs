@@ -43,7 +43,8 @@ fn set_lumigo(index: &SharedIndex, change: impl FnOnce(&mut LumigoFact)) {
         token: Some(TokenRef { name: "credentials".into(), key: "token".into() }),
     };
     change(&mut fact);
-    LumigoRecord { namespace: "shop".into(), fact }.apply(&mut index.write(), Timestamp::UNIX_EPOCH);
+    LumigoRecord { namespace: "shop".into(), fact, ..LumigoRecord::default() }
+        .apply(&mut index.write(), Timestamp::UNIX_EPOCH);
 }
 
 /// A Deployment with one container of five variables. The request alone says where it is.
