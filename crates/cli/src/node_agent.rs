@@ -52,7 +52,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
-    logs::start(&arguments.logs)?;
+    logs::start(&arguments.logs, logs::USUAL)?;
     if arguments.clean {
         return epiphyte_node_agent::clean(&arguments.host_dir).context("cannot clean the host folder");
     }
