@@ -78,12 +78,8 @@ impl Marks {
         if self.everything {
             return index.workloads().map(|(key, _)| key.clone()).collect();
         }
-        let in_namespaces = index
-            .workloads()
-            .filter(|_| !self.namespaces.is_empty())
-            .filter(|(key, _)| self.namespaces.contains(&key.namespace))
-            .map(|(key, _)| key.clone());
-        let mut keys: HashSet<WorkloadKey> = in_namespaces.collect();
+        let in_namespaces = self.namespaces.iter().flat_map(|namespace| index.workloads_of(namespace));
+        let mut keys: HashSet<WorkloadKey> = in_namespaces.map(|(key, _)| key.clone()).collect();
         keys.extend(self.workloads);
         keys.into_iter().collect()
     }

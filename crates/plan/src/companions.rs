@@ -13,7 +13,7 @@ pub struct Companions {
     pub logs: bool,
     /// Where the token is, by `lumigo.token-secret` and `lumigo.token-key` or their defaults.
     pub token: TokenRef,
-    /// Labels whose value can be no Secret or no key, so that the default stands in, with their values.
+    /// Labels whose value can be no Secret or no key, so that the default stands in.
     pub invalid: Box<[Box<str>]>,
 }
 
@@ -43,7 +43,8 @@ impl Companions {
             let mut take =
                 |label: &str, value: Option<&str>, is_valid: fn(&str) -> bool, into: &mut Box<str>| match value {
                     Some(value) if is_valid(value) => *into = value.into(),
-                    Some(value) => invalid.push(format!("{label}: {value:?}").into()),
+                    // Without its value: somebody may have put the token itself there.
+                    Some(_) => invalid.push(label.into()),
                     None => {}
                 };
             take(names::TOKEN_SECRET_LABEL, secret, is_secret_name, &mut companions.token.name);

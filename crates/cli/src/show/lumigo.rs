@@ -48,10 +48,8 @@ fn injected(index: &Index, object: &Value) -> usize {
     let [namespace, name] = ["/metadata/namespace", "/metadata/name"].map(|at| text(object, at));
     let counts = index.namespace(namespace).lumigo.as_ref().is_some_and(|lumigo| &*lumigo.name == name);
     let is_injected = |container: &Container| container.injected;
-    let injected = index.workloads().filter(|(key, workload)| {
-        counts && &*key.namespace == namespace && workload.pod.containers.iter().any(is_injected)
-    });
-    injected.count()
+    let workloads = index.workloads_of(namespace).filter(|_| counts);
+    workloads.filter(|(_, workload)| workload.pod.containers.iter().any(is_injected)).count()
 }
 
 fn report(object: &Value) -> LumigoReport {

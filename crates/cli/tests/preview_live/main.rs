@@ -11,7 +11,7 @@ use std::process::Command;
 use epiphyte_api::WorkloadKind;
 use epiphyte_testbed::Entry;
 use serde::Deserialize as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 use support::*;
 
 /// Patches as JSON, by kind, namespace and name of the workload.
@@ -29,6 +29,14 @@ async fn the_operator_does_what_a_preview_of_the_examples_shows() {
         cluster.kubectl(&["apply", "-f", &file.display().to_string()]);
         write_status(&cluster, &file);
     }
+    // A device that comes before the Lumigo is active gets the token with the next change of its template only.
+    let lumigo =
+        Object { api_version: "operator.lumigo.io/v1", plural: "lumigoes", namespace: "legacy", name: "lumigo" };
+    let active = json!({
+        "type": "Active", "status": "True", "reason": "LumigoActive", "message": "Lumigo is ready.",
+        "lastTransitionTime": "2026-01-01T00:00:00Z",
+    });
+    cluster.merge(&lumigo, "status", &json!({ "status": { "conditions": [active] } })).await;
     let mark = cluster.plane.audit().mark().expect("a mark");
     let _operator = cluster.operator(&OperatorOptions::default()).await;
     let sent = || patches(&cluster.operator_writes(mark));

@@ -101,8 +101,8 @@ pub struct Index {
     settings: epiphyte_plan::Settings,
     /// What the injector delivery writes; part of the settings, replaced with them.
     injector: crate::settings::Injector,
-    /// Workloads without a controller, by the workload watches.
-    workloads: HashMap<WorkloadKey, Workload>,
+    /// Workloads without a controller, by the workload watches; sorted, so that those of a namespace stand together.
+    workloads: BTreeMap<WorkloadKey, Workload>,
     /// Namespaces with their Sources and their Lumigo, by three watches.
     namespaces: HashMap<Box<str>, NamespaceFact>,
     /// UID of each namespace, by its watch.
@@ -138,7 +138,7 @@ impl Index {
         Self {
             settings: settings.for_planning(system_namespace),
             injector: settings.injector.clone(),
-            workloads: HashMap::new(),
+            workloads: BTreeMap::new(),
             namespaces: HashMap::new(),
             namespace_uids: HashMap::new(),
             sources: BTreeMap::new(),
@@ -193,9 +193,16 @@ impl Index {
         self.workloads.get(key)
     }
 
-    /// All workloads, in no order.
+    /// All workloads, by namespace.
     pub fn workloads(&self) -> impl Iterator<Item = (&WorkloadKey, &Workload)> {
         self.workloads.iter()
+    }
+
+    /// The workloads of a namespace.
+    pub fn workloads_of(&self, namespace: &str) -> impl Iterator<Item = (&WorkloadKey, &Workload)> {
+        let [first, ..] = WorkloadKind::ALL;
+        let first = WorkloadKey { namespace: namespace.into(), kind: first, name: "".into() };
+        self.workloads.range(first..).take_while(move |(key, _)| *key.namespace == *namespace)
     }
 
     /// What is known of a namespace.

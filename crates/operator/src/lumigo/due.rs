@@ -1,7 +1,6 @@
 //! What a Lumigo needs: pure, from the index and the tokens alone.
 
 use epiphyte_api::{LumigoStatus, Reason};
-use epiphyte_plan::Workload;
 
 use super::status::status_of;
 use super::token::TokenState;
@@ -76,11 +75,8 @@ impl LumigoDue {
 
 /// Workloads of a namespace that are not yet as their verdict says, in order.
 fn unsettled(index: &Index, namespace: &str) -> Vec<WorkloadKey> {
-    let is_unsettled = |workload: &&Workload| &*workload.namespace == namespace && Due::of(index, workload).surgery;
-    let mut left: Vec<_> =
-        index.workloads().map(|(_, workload)| workload).filter(is_unsettled).map(WorkloadKey::of).collect();
-    left.sort_unstable();
-    left
+    let workloads = index.workloads_of(namespace);
+    workloads.filter(|(_, workload)| Due::of(index, workload).surgery).map(|(key, _)| key.clone()).collect()
 }
 
 #[cfg(test)]

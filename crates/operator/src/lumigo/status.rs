@@ -1,7 +1,7 @@
 //! The status of a Lumigo: its two conditions, and the workloads that are injected.
 
 use epiphyte_api::{InstrumentedResource, LumigoStatus, Reason, WorkloadKind, lumigo_condition};
-use epiphyte_plan::{Container, Workload};
+use epiphyte_plan::Workload;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
@@ -97,10 +97,9 @@ fn farewell(left: &[WorkloadKey]) -> String {
 
 /// The workloads of a namespace that are injected, by kind and name.
 fn injected(index: &Index, namespace: &str) -> Vec<InstrumentedResource> {
-    let is_injected = |workload: &&Workload| {
-        &*workload.namespace == namespace && workload.pod.containers.iter().any(|it: &Container| it.injected)
-    };
-    let mut workloads: Vec<&Workload> = index.workloads().map(|(_, workload)| workload).filter(is_injected).collect();
+    let is_injected = |workload: &&Workload| workload.pod.containers.iter().any(|container| container.injected);
+    let mut workloads: Vec<&Workload> =
+        index.workloads_of(namespace).map(|(_, workload)| workload).filter(is_injected).collect();
     let place = |workload: &Workload| ORDER.iter().position(|kind| *kind == workload.kind);
     workloads.sort_unstable_by(|a, b| (place(a), &a.name).cmp(&(place(b), &b.name)));
     let resource = |workload: &Workload| InstrumentedResource {

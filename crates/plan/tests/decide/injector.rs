@@ -92,9 +92,9 @@ fn the_label_alone_injects_in_a_namespace_without_a_lumigo() {
 #[test]
 fn a_companion_label_that_makes_no_sense_is_told_where_it_would_count() {
     let mut labelled = deployment().labelled("true");
-    let companions = Companions { invalid: Box::new([r#"lumigo.token-key: """#.into()]), ..Companions::default() };
+    let companions = Companions { invalid: Box::new(["lumigo.token-key".into()]), ..Companions::default() };
     labelled.workload.companions = Some(Box::new(companions));
-    labelled.is_on(Delivery::Injector).finds(Reason::InvalidTokenLabel, r#"lumigo.token-key: """#);
+    labelled.is_on(Delivery::Injector).finds(Reason::InvalidTokenLabel, "lumigo.token-key");
     let by_lumigo = labelled.lumigo().verdict();
     assert!(by_lumigo.findings.iter().all(|finding| finding.reason != Reason::InvalidTokenLabel));
 }
