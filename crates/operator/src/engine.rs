@@ -222,6 +222,7 @@ impl Engine {
             warn!("gave up on work that was still under way");
         }
         self.background.shutdown().await;
+        self.metrics.leader.set(0);
         drop((self.workers, self.writes));
         if tokio::time::timeout(STOP_DEADLINE, self.leadership.leave()).await.is_err() {
             warn!("cannot give the lease back; it runs out by itself");

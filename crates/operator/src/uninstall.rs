@@ -3,6 +3,8 @@
 //! A living operator does the work, by the mark in the cluster; this one takes over when the lease runs out. What it knows
 //! of the cluster says how far the work is, whoever does it.
 
+use epiphyte_api::WorkloadKind;
+use epiphyte_daemon::Awaited;
 use epiphyte_plan::Replacement;
 use kube::Client;
 
@@ -25,13 +27,17 @@ pub struct UninstallerOptions {
     pub has_namespace: bool,
 }
 
-/// The uninstaller's engine, at work.
-pub struct Uninstaller(Engine);
+/// The uninstaller's engine.
+pub struct Uninstaller {
+    engine: Engine,
+    /// Keeps it from writing until it may begin.
+    held: Option<Awaited>,
+}
 
 /// How far the work is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Outlook {
-    /// Kinds of which the first list is still awaited.
+    /// Kinds of workloads of which the first list is still awaited.
     pub awaited: Vec<&'static str>,
     /// Whether the uninstaller itself does the work.
     pub leads: bool,
@@ -40,39 +46,49 @@ pub struct Outlook {
 }
 
 impl Uninstaller {
-    /// Starts to watch, and to work as soon as nobody else does.
+    /// Starts to watch, and does not work yet.
     pub fn start(client: &Client, options: UninstallerOptions) -> Self {
         let UninstallerOptions { namespace, identity, settings, has_namespace } = options;
         let election = if has_namespace { Election::Join } else { Election::Alone };
         let purpose = Purpose::Uninstall;
-        Self(Engine::start(client, Setup { namespace, identity, settings, config: None, purpose, election }))
+        let setup = Setup { namespace, identity, settings, config: None, purpose, election };
+        let engine = Engine::start(client, setup);
+        let held = Some(engine.synced.expect("leave to begin"));
+        Self { engine, held }
+    }
+
+    /// Works from now on, as soon as nobody else does.
+    pub fn begin(&mut self) {
+        self.held = None;
     }
 
     /// How far the work is.
     pub fn outlook(&self) -> Outlook {
-        let index = self.0.index.read();
+        let index = self.engine.index.read();
         let is_left = |key: &&WorkloadKey| index.workload(key).is_some_and(|it| Due::of(&index, it).surgery);
         let mut left: Vec<WorkloadKey> = index.workloads().map(|(key, _)| key).filter(is_left).cloned().collect();
         left.sort_unstable();
         let left = left.into_iter().map(|key| {
-            let hindrance = self.0.stuck.of(&key);
+            let hindrance = self.engine.stuck.of(&key);
             (key, hindrance)
         });
-        Outlook { awaited: self.0.synced.awaited(), leads: *self.0.writes.borrow(), left: left.collect() }
+        let awaited = self.engine.synced.awaited().into_iter();
+        let awaited = awaited.filter(|plural| WorkloadKind::ALL.iter().any(|kind| kind.plural() == *plural)).collect();
+        Outlook { awaited, leads: *self.engine.writes.borrow(), left: left.collect() }
     }
 
     /// What replaces the pods of a workload; `None` for one that is not there, or is its owner's business.
     pub fn replacement(&self, key: &WorkloadKey) -> Option<Replacement> {
-        self.0.index.read().workload(key).map(|workload| workload.replacement)
+        self.engine.index.read().workload(key).map(|workload| workload.replacement)
     }
 
     /// UID of a workload, as Events name it.
     pub fn uid(&self, key: &WorkloadKey) -> Option<String> {
-        self.0.index.read().workload(key).map(|workload| workload.uid.to_string())
+        self.engine.index.read().workload(key).map(|workload| workload.uid.to_string())
     }
 
     /// Finishes what is under way and leaves the election.
     pub async fn stop(self) {
-        self.0.stop(std::future::ready(())).await;
+        self.engine.stop(std::future::ready(())).await;
     }
 }

@@ -137,18 +137,13 @@ async fn uninstall(arguments: &UninstallArguments, mark: Mark<'_>, place: Place)
     // In one that is about to go, nothing can be written any more.
     let found = cluster.get(&NAMESPACES, None, namespace).await?;
     let has_namespace = found.is_some_and(|it| it.pointer("/metadata/deletionTimestamp").is_none());
-    if !has_namespace {
-        progress.say("there is no such namespace, so that no operator can be at work");
-    } else if !mark.put().await? {
-        progress.say("it has begun before, and goes on");
-    }
 
     let Place { namespace: _, identity, settings } = place;
     let options = UninstallerOptions { namespace: namespace.to_owned(), identity, settings, has_namespace };
     // One that waits for as long as a watch is silent.
-    let engine = Uninstaller::start(&connect().await?, options);
+    let mut engine = Uninstaller::start(&connect().await?, options);
     let work = Work { cluster, mark, has_namespace, progress: &progress, done: &done };
-    let taken_off = bounds.within(work.take_off(&engine)).await;
+    let taken_off = bounds.within(work.take_off(&mut engine)).await;
     engine.stop().await;
     let given_up = RefCell::new(BTreeSet::new());
     let removal = Removal { cluster, namespace, definitions, progress: &progress, done: &done, given_up };

@@ -5,7 +5,6 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use epiphyte_api::WorkloadKind;
 use epiphyte_api::names::{HOST_IS_CLEAN, LEASE, NODE_AGENT};
 use epiphyte_operator::index::WorkloadKey;
 use epiphyte_operator::{Outlook, Uninstaller};
@@ -23,6 +22,9 @@ use crate::explain::events;
 
 /// How often the cluster is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+
+/// How often it is looked whether all workloads are known.
+const READ: Duration = Duration::from_millis(100);
 
 /// How often all pods are listed.
 const LIST: Duration = Duration::from_secs(3);
@@ -78,8 +80,17 @@ enum Standing {
 
 impl Work<'_> {
     /// Everything up to the point at which no operator works any more.
-    pub(super) async fn take_off(&self, engine: &Uninstaller) -> anyhow::Result<()> {
-        self.restore(engine).await?;
+    pub(super) async fn take_off(&self, engine: &mut Uninstaller) -> anyhow::Result<()> {
+        // What there is to do is known before anybody begins with it.
+        let seen = self.read(engine).await?;
+        if !self.has_namespace {
+            self.progress.say("there is no system namespace, so that no operator can be at work");
+        } else if !self.mark.put().await? {
+            self.progress.say("it has begun before, and goes on");
+        }
+        engine.begin();
+        let engine = &*engine;
+        self.restore(engine, seen).await?;
         let busy = self.replace_pods(engine).await?;
         if self.has_namespace {
             self.leave_hosts(&busy).await?;
@@ -88,20 +99,28 @@ impl Work<'_> {
         Ok(())
     }
 
-    /// Lumigoes and workloads.
-    async fn restore(&self, engine: &Uninstaller) -> anyhow::Result<()> {
-        let (start, mut seen) = (Instant::now(), BTreeSet::new());
+    /// Waits until all workloads are known; tells those that have something of ours.
+    async fn read(&self, engine: &Uninstaller) -> anyhow::Result<BTreeSet<WorkloadKey>> {
+        let mut seen = BTreeSet::new();
+        self.until(READ, async || {
+            let Outlook { awaited, left, .. } = engine.outlook();
+            seen = left.into_iter().map(|(key, _)| key).collect();
+            Ok(match awaited.as_slice() {
+                [] => Standing::Done,
+                awaited => Standing::Waits(format!("reading {}", awaited.join(", "))),
+            })
+        })
+        .await?;
+        Ok(seen)
+    }
+
+    /// Lumigoes and workloads; those of `seen` had something of ours at the start.
+    async fn restore(&self, engine: &Uninstaller, mut seen: BTreeSet<WorkloadKey>) -> anyhow::Result<()> {
+        let start = Instant::now();
         let mut told = BTreeMap::new();
         self.until(LOOK, async || {
             let lumigoes = self.delete_lumigoes().await?;
-            let Outlook { awaited, leads, left } = engine.outlook();
-            let awaited: Vec<&str> = awaited
-                .into_iter()
-                .filter(|plural| WorkloadKind::ALL.iter().any(|it| it.plural() == *plural))
-                .collect();
-            if !awaited.is_empty() {
-                return Ok(Standing::Waits(format!("reading {}", awaited.join(", "))));
-            }
+            let Outlook { leads, left, .. } = engine.outlook();
             seen.extend(left.iter().map(|(key, _)| key.clone()));
             let stuck = if start.elapsed() > PATIENCE { self.stuck(engine, &left).await? } else { Vec::new() };
             for stuck in &stuck {
@@ -120,7 +139,7 @@ impl Work<'_> {
                 line += &format!(", {stuck_count} stuck");
             }
             if lumigoes > 0 {
-                line += &format!(", {lumigoes} Lumigoes to go");
+                line += &format!(", {lumigoes} {} to go", if lumigoes == 1 { "Lumigo" } else { "Lumigoes" });
             }
             if left.is_empty() && lumigoes == 0 {
                 self.progress.say(line);
@@ -267,7 +286,7 @@ impl Work<'_> {
             Ok(match lease.filter(|lease| is_held(lease, Timestamp::now())) {
                 None => Standing::Done,
                 Some(lease) => {
-                    Standing::Waits(format!("waiting for the operator {}", text(&lease, "/spec/holderIdentity")))
+                    Standing::Waits(format!("waiting for operator {} to stop", text(&lease, "/spec/holderIdentity")))
                 }
             })
         })

@@ -70,7 +70,7 @@ async fn the_system_namespace_is_gone(cluster: &Cluster) {
     withdraw_devices(cluster).await;
     let said = uninstalled(cluster, &[]).await;
     said.assert_uninstalled();
-    assert!(said.progress.contains("no such namespace"), "{said:#?}");
+    assert!(said.progress.contains("no system namespace"), "{said:#?}");
     originals.assert_restored(cluster).await;
     assert!(cluster.workload(Deployment, "shop", "cart").await["metadata"]["annotations"].is_object());
 

@@ -15,8 +15,12 @@ use crate::support::*;
 pub const PERSON: &str = "person";
 
 /// Workloads of the scene.
-pub const WORKLOADS: [(epiphyte_api::WorkloadKind, &str, &str); 4] =
-    [(Deployment, "shop", "cart"), (CronJob, "shop", "nightly"), (Deployment, "shop", "mail"), (Deployment, "traced", "till")];
+pub const WORKLOADS: [(epiphyte_api::WorkloadKind, &str, &str); 4] = [
+    (Deployment, "shop", "cart"),
+    (CronJob, "shop", "nightly"),
+    (Deployment, "shop", "mail"),
+    (Deployment, "traced", "till"),
+];
 
 pub fn short_lease() -> OperatorOptions {
     OperatorOptions { settings: SHORT_LEASE.to_owned(), ..OperatorOptions::default() }
@@ -41,10 +45,8 @@ pub async fn furnish(cluster: &Cluster) -> Originals {
     cluster.namespace("traced", None).await;
     let mut originals = Vec::new();
     for manifest in manifests() {
-        let dry = cluster.try_kubectl(
-            &["create", "--dry-run=server", "-o", "json", "-f", "-"],
-            &unmarked(manifest).to_string(),
-        );
+        let dry = cluster
+            .try_kubectl(&["create", "--dry-run=server", "-o", "json", "-f", "-"], &unmarked(manifest).to_string());
         originals.push(serde_json::from_str(&dry.expect("a dry run")).expect("JSON"));
     }
     for manifest in manifests() {

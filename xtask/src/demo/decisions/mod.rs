@@ -136,7 +136,13 @@ impl<'a> Story<'a> {
         headline("3. A Lumigo in another namespace: its workloads are injected, which waits for none of that");
         step("the Lumigo is applied", || self.cluster.apply("examples/40-lumigo.yaml"))?;
         step("its token is there, so that it is active", || {
-            self.cluster.kubectl(&["wait", "--for=condition=Active", "--timeout=60s", "--namespace=legacy", "lumigo/lumigo"])
+            self.cluster.kubectl(&[
+                "wait",
+                "--for=condition=Active",
+                "--timeout=60s",
+                "--namespace=legacy",
+                "lumigo/lumigo",
+            ])
         })?;
         let seen = comes_true("every container is injected, by one change of its template", || {
             let seen = look(self.cluster)?;
