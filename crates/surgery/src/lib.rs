@@ -17,6 +17,7 @@ mod graft;
 mod operate;
 mod pod;
 mod rendering;
+mod resources;
 mod restore;
 mod vacant;
 mod wish;

@@ -2,7 +2,9 @@
 
 use epiphyte_api::names;
 use epiphyte_plan::TokenRef;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
+
+use crate::resources;
 
 /// User of the init container where the pod has no `fsGroup`.
 const USER: i64 = 1234;
@@ -57,32 +59,11 @@ impl Rendering {
             "securityContext": security_context(pod),
             "volumeMounts": [{ "name": names::INJECTOR_NAME, "mountPath": names::INJECTOR_TARGET_PATH }],
         });
-        if let (Some(resources), Some(container)) = (resources(pod), container.as_object_mut()) {
+        if let (Some(resources), Some(container)) = (resources::of_init_container(pod), container.as_object_mut()) {
             container.insert("resources".to_owned(), resources);
         }
         container
     }
-}
-
-/// What the init container asks for and may use: what the pod's first container does.
-///
-/// An amount of our own would always be wrong somewhere. A limit that is small enough to be asked for by every pod throttles
-/// the copying to many seconds; a larger request holds room on a node for as long as the pod lives; either may be outside of what
-/// a LimitRange allows. Whatever lets the first container into a namespace lets in one that asks for the same. It costs
-/// nothing, since a pod counts as the larger of its init containers and the sum of its containers: for a node, a quota, and a
-/// LimitRange of pods. And the pod keeps its QoS class, whichever it is.
-fn resources(pod: &Value) -> Option<Value> {
-    /// What a container may be made to ask for; all else is for the application alone.
-    const COMMON: [&str; 3] = ["cpu", "memory", "ephemeral-storage"];
-    let of_application = pod.pointer("/containers/0/resources")?;
-    let amounts = ["limits", "requests"].into_iter().filter_map(|list| {
-        let amounts = of_application.get(list)?.as_object()?;
-        let common = COMMON.into_iter().filter_map(|name| Some((name.to_owned(), amounts.get(name)?.clone())));
-        let common: Map<_, _> = common.collect();
-        (!common.is_empty()).then(|| (list.to_owned(), common.into()))
-    });
-    let amounts: Map<_, _> = amounts.collect();
-    (!amounts.is_empty()).then(|| amounts.into())
 }
 
 /// The volume that the init container fills.

@@ -203,7 +203,7 @@ fn pods_are_let_in_and_filled_however_they_say_what_they_are() {
             ("rust", &["/odd/rust-static"]),
             ("shell", &["sh", "-c", "echo waiting; rust-static; exit 0"]),
         ];
-        // Less than the agents weigh.
+        // Less than the agents weigh, which are in memory as they are copied.
         let small = json!({ "cpu": "100m", "memory": "24Mi" });
         let odds = programs.map(odd).map(|container| with_resources(container, &small, &small));
         installed.apply(namespace, &[by_container, with_group, deployment("odd", &odds)]);
@@ -229,7 +229,7 @@ fn pods_are_let_in_and_filled_however_they_say_what_they_are() {
 }
 
 #[test]
-fn an_init_container_that_starts_again_finds_its_own_half_done_work_and_one_that_cannot_work_says_why() {
+fn the_agents_are_copied_over_what_is_there_of_them_and_who_cannot_copy_them_says_why() {
     test("injected-again", async |installed, namespace| {
         strict(installed, namespace).await;
         let fill = |name: &str, target: &str| {
@@ -246,12 +246,10 @@ fn an_init_container_that_starts_again_finds_its_own_half_done_work_and_one_that
             );
             let spec = &mut pod["spec"]["template"]["spec"];
             spec["initContainers"] = json!(inits);
-            // As large as the restricted root is read-only: nothing but the volume can be written.
             spec["volumes"] = json!([{ "name": "agents", "emptyDir": {} }]);
             pod["spec"]["backoffLimit"] = json!(0);
             pod
         };
-        // Another user, as after a change of the pod's group, may not happen; the same one may any number of times.
         installed.apply(
             namespace,
             &[

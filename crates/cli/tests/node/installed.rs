@@ -51,7 +51,7 @@ pub fn test_alone(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
 fn run(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
     match &*INSTALLED {
         Ok(installed) => {
-            let _logs = LogsOfFailure(installed);
+            let _logs = LogsOfFailure(installed, namespace);
             installed.runtime.block_on(test(installed, namespace));
             // What still ran would be in the way of others.
             installed.cluster.kubectl(&["delete", "namespace", namespace, "--wait=false"]);
@@ -60,18 +60,23 @@ fn run(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
     }
 }
 
-/// Shows what operator and node agent said last when a test fails.
-struct LogsOfFailure<'a>(&'a Installed);
+/// Shows what operator and node agent said last when a test fails, and what became of the pods in its namespace.
+struct LogsOfFailure<'a>(&'a Installed, &'a str);
 
 impl Drop for LogsOfFailure<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            for (namespace, what) in
-                [(SYSTEM, "deployment/epiphyte-operator"), (AGENT, "daemonset/epiphyte-node-agent")]
-            {
-                let logs = ["logs", "-n", namespace, what, "--all-pods", "--tail=60"];
-                let said = self.0.cluster.plane.kubectl_with(&logs, "").unwrap_or_else(|error| error.to_string());
-                eprintln!("--- the end of the log of {what} ---\n{said}");
+            let Self(installed, namespace) = self;
+            let logs = |namespace, what| ["logs", "-n", namespace, what, "--all-pods", "--tail=60"];
+            let questions: [&[&str]; 4] = [
+                &logs(SYSTEM, "deployment/epiphyte-operator"),
+                &logs(AGENT, "daemonset/epiphyte-node-agent"),
+                &["get", "pods", "-n", namespace, "-o", "wide"],
+                &["get", "events", "-n", namespace, "--sort-by=.lastTimestamp"],
+            ];
+            for question in questions {
+                let said = installed.cluster.try_kubectl(question, "").unwrap_or_else(|error| error);
+                eprintln!("--- kubectl {} ---\n{said}", question.join(" "));
             }
         }
     }
@@ -81,15 +86,14 @@ impl Drop for LogsOfFailure<'_> {
 #[must_use]
 pub struct Restoration<'a> {
     installed: &'a Installed,
-    /// What kubectl is asked to do, in this order; the namespace is that of the node agent.
+    /// What kubectl is asked to do, in this order.
     commands: &'static [&'static [&'static str]],
 }
 
 impl Drop for Restoration<'_> {
     fn drop(&mut self) {
         for command in self.commands {
-            let command = [&["-n", AGENT], *command].concat();
-            match self.installed.cluster.try_kubectl(&command, "") {
+            match self.installed.cluster.try_kubectl(command, "") {
                 Ok(_) => {}
                 Err(error) if std::thread::panicking() => eprintln!("kubectl {command:?}: {error}"),
                 Err(error) => panic!("kubectl {command:?}: {error}"),

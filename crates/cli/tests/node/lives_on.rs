@@ -14,7 +14,7 @@ use crate::workloads::service;
 const DAEMON_SET: &str = "daemonset/epiphyte-node-agent";
 
 /// Waits for every node agent that is to be there.
-const ROLLED_OUT: &[&str] = &["rollout", "status", DAEMON_SET, "--timeout=120s"];
+const ROLLED_OUT: &[&str] = &["rollout", "status", "-n", AGENT, DAEMON_SET, "--timeout=120s"];
 
 /// How often a device is offered by the node, as the API server knows it.
 async fn offered(installed: &Installed, device: Device) -> u32 {
@@ -75,6 +75,8 @@ fn containers_start_again_while_there_is_no_agent_and_new_pods_do_when_there_is_
         let agent_again = installed.restoration(&[
             &[
                 "patch",
+                "-n",
+                AGENT,
                 DAEMON_SET,
                 "--type=merge",
                 r#"-p={"spec":{"template":{"spec":{"nodeSelector":{"nowhere":null}}}}}"#,
@@ -120,8 +122,10 @@ fn an_upgrade_of_the_agent_keeps_the_offer_and_the_files_of_what_runs() {
         image::with_file(&images.join("node-agent.tar"), &next, name, "/agents/python/next", b"next")
             .expect("an image");
         installed.cluster.plane.load_image(&next).await.expect("load");
-        let _as_it_was =
-            installed.restoration(&[&["set", "image", DAEMON_SET, "node-agent=epiphyte/node-agent:dev"], ROLLED_OUT]);
+        let _as_it_was = installed.restoration(&[
+            &["set", "image", "-n", AGENT, DAEMON_SET, "node-agent=epiphyte/node-agent:dev"],
+            ROLLED_OUT,
+        ]);
         let set = "node-agent=epiphyte/node-agent:next";
         installed.cluster.kubectl(&["set", "image", "-n", AGENT, DAEMON_SET, set]);
 

@@ -34,6 +34,16 @@ impl Shared {
         let _log = LogOfFailure(&self.operator);
         self.runtime.block_on(test(&self.cluster));
     }
+
+    /// Asks the cluster something outside of a test.
+    pub fn block_on<T>(&self, ask: impl AsyncFnOnce(&Cluster) -> T) -> T {
+        self.runtime.block_on(ask(&self.cluster))
+    }
+
+    /// The operator beside the cluster.
+    pub fn operator(&self) -> &Operator {
+        &self.operator
+    }
 }
 
 /// Shows the end of the operator's log when a test fails.
