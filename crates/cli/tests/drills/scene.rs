@@ -2,7 +2,7 @@
 
 use epiphyte_api::WorkloadKind::{self, Deployment};
 use epiphyte_testbed::{Entry, Mark};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::*;
 
