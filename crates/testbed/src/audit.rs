@@ -182,18 +182,25 @@ impl AuditLog {
         })
     }
 
-    /// Reads the whole lines after a mark, and where the next one begins.
+    /// Reads the whole lines after a mark, and where the next one begins. A mark may have been taken while a line was being
+    /// written: then that line is before it.
     fn read(&self, mark: Mark) -> Result<(Vec<Entry>, Mark)> {
+        let start = mark.0.saturating_sub(1);
         let mut bytes = Vec::new();
         File::open(&self.path)
             .and_then(|mut file| {
-                file.seek(SeekFrom::Start(mark.0))?;
+                file.seek(SeekFrom::Start(start))?;
                 file.read_to_end(&mut bytes)
             })
             .map_err(Error::file("read", &self.path))?;
-        let whole = bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
-        bytes.truncate(whole);
-        let entries = bytes
+        let first = match mark {
+            Mark(0) => Some(0),
+            Mark(_) => bytes.iter().position(|byte| *byte == b'\n').map(|at| at + 1),
+        };
+        let end = bytes.iter().rposition(|byte| *byte == b'\n').map(|at| at + 1);
+        let (Some(first), Some(end)) = (first, end) else { return Ok((Vec::new(), mark)) };
+        let lines = bytes.get(first..end).unwrap_or_default();
+        let entries = lines
             .split(|byte| *byte == b'\n')
             .filter(|line| !line.is_empty())
             .map(|line| {
@@ -201,7 +208,7 @@ impl AuditLog {
                     .map_err(|error| Error::Audit { path: self.path.clone(), problem: error.to_string() })
             })
             .collect::<Result<_>>()?;
-        Ok((entries, Mark(mark.0 + whole as u64)))
+        Ok((entries, Mark(start + end as u64)))
     }
 }
 
@@ -226,4 +233,35 @@ pub(crate) fn policy() -> Value {
             {"level": "Metadata"},
         ],
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(id: &str) -> String {
+        let time = "2026-01-01T00:00:00.000000Z";
+        let entry = json!({
+            "auditID": id, "stage": "ResponseComplete", "verb": "get", "requestURI": "/", "user": {},
+            "requestReceivedTimestamp": time, "stageTimestamp": time,
+        });
+        format!("{entry}\n")
+    }
+
+    #[test]
+    fn a_line_that_was_being_written_when_the_mark_was_taken_is_before_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let log = AuditLog::new(folder.path().join("audit.log"));
+        let ids = |mark| log.since(mark).expect("entries").into_iter().map(|entry| entry.audit_id).collect::<Vec<_>>();
+        let half = |text: &str| text[..text.len() / 2].to_owned();
+        std::fs::write(&log.path, line("one") + &half(&line("two"))).expect("a log");
+        let mark = log.mark().expect("a mark");
+        assert_eq!(ids(log.start()), ["one"]);
+        assert!(ids(mark).is_empty());
+        std::fs::write(&log.path, line("one") + &line("two") + &line("three")).expect("a log");
+        assert_eq!(ids(mark), ["three"]);
+        let end = log.mark().expect("a mark");
+        assert!(ids(end).is_empty());
+        assert_eq!(ids(log.start()), ["one", "two", "three"]);
+    }
 }
