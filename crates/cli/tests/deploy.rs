@@ -201,7 +201,13 @@ async fn neither_the_operator_nor_the_node_agent_may_do_what_is_not_its_job() {
         assert!(asked(None, what), "an administrator may {what}, so that the question is one");
         asked(Some(who), what)
     };
-    for what in ["list pods", "get instrumentedapplications.odigos.io", "patch instrumentedapplications.odigos.io"] {
+    for what in [
+        "list pods",
+        "get instrumentedapplications.odigos.io",
+        "patch instrumentedapplications.odigos.io",
+        "watch configmaps/epiphyte-uninstalling -n epiphyte-system",
+        "patch configmaps/epiphyte-uninstalling -n epiphyte-system",
+    ] {
         assert!(may(NODE_AGENT, what), "the node agent may {what}");
     }
     for who in [OPERATOR, NODE_AGENT] {
@@ -213,6 +219,8 @@ async fn neither_the_operator_nor_the_node_agent_may_do_what_is_not_its_job() {
             "delete deployments.apps",
             "update deployments.apps",
             "patch nodes",
+            "patch configmaps/other -n epiphyte-system",
+            "delete configmaps/epiphyte-uninstalling -n epiphyte-system",
             "patch mutatingwebhookconfigurations.admissionregistration.k8s.io/other",
             "escalate clusterroles.rbac.authorization.k8s.io",
         ] {

@@ -98,7 +98,11 @@ impl Departure {
             sleep(if told == HOST_IS_CLEAN { ASK } else { backoff.wait() }).await;
             match self.mark().await {
                 Some(Mark::Gone) if last == Mark::Uninstalled => return std::future::pending().await,
-                Some(Mark::Gone) => return info!("uninstalling was called off; starting anew"),
+                Some(Mark::Gone) => {
+                    // Where it is done instead, we are about to be told to stop.
+                    sleep(ASK).await;
+                    return info!("uninstalling was called off; starting anew");
+                }
                 Some(mark) => last = mark,
                 None => {}
             }

@@ -1,11 +1,13 @@
 //! `epiphyte operator --uninstall`: takes the whole system out of a cluster, and proves it.
 
 mod lease;
+mod leave;
 mod mark;
 mod place;
 mod progress;
 mod remove;
 mod report;
+mod restore;
 mod work;
 
 use std::cell::RefCell;

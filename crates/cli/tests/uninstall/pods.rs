@@ -15,7 +15,24 @@ async fn what_does_not_go_by_itself_is_named() {
     cluster.namespace("bare", None).await;
     a_pod_that_nobody_replaces_runs_on(&cluster).await;
     installed_objects_go_but_what_is_others_stays(&cluster).await;
+    what_cannot_be_looked_at_is_not_clean(&cluster);
     operator.kill();
+}
+
+fn what_cannot_be_looked_at_is_not_clean(cluster: &Cluster) {
+    let nobody = cluster.plane.user("nobody", &[]).expect("a kubeconfig");
+    let output = command(cluster).args(["audit", "-o", "json"]).env("KUBECONFIG", nobody).output().expect("it runs");
+    let audit: Value = serde_json::from_slice(&output.stdout).expect("JSON");
+    assert_eq!((output.status.code(), &audit["clean"]), (Some(1), &json!(false)));
+    let told = audit["notLookedAt"].to_string();
+    assert!(told.contains("grant the verb list on deployments.apps") && told.contains("pods"), "{told}");
+    let output = command(cluster)
+        .args(["operator", "--uninstall", "--timeout", "5s"])
+        .env("KUBECONFIG", cluster.plane.user("nobody", &[]).expect("a kubeconfig"))
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success() && said.contains("grant the verb"), "{said}");
 }
 
 async fn a_pod_that_nobody_replaces_runs_on(cluster: &Cluster) {
