@@ -110,10 +110,12 @@ pub struct Restoration<'a> {
 impl Drop for Restoration<'_> {
     fn drop(&mut self) {
         for command in self.commands {
-            match self.installed.cluster.try_kubectl(command, "") {
-                Ok(_) => {}
-                Err(error) if std::thread::panicking() => eprintln!("kubectl {command:?}: {error}"),
-                Err(error) => panic!("kubectl {command:?}: {error}"),
+            let done = self.installed.cluster.try_kubectl(command, "");
+            // A second panic would end the process.
+            if std::thread::panicking() {
+                done.map_or_else(|error| eprintln!("kubectl {command:?}: {error}"), drop);
+            } else {
+                done.expect("all is given back");
             }
         }
     }
