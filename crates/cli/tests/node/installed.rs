@@ -42,6 +42,23 @@ pub fn test(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
     run(namespace, test);
 }
 
+/// Runs a test while no other runs, with an installation of its own, without a receiver.
+pub fn test_apart(test: impl AsyncFnOnce(&Cluster)) {
+    let _alone = DISTURBANCE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+    match prerequisites() {
+        Ok(images) => Runtime::new().expect("a runtime").block_on(async {
+            let cluster = start(&images).await;
+            install(&cluster, &["deploy/epiphyte.yaml", "examples/services/receiver.yaml"]).await;
+            // A Service of others would keep its namespace there.
+            for object in ["service/epiphyte-telemetry-proxy", "endpointslice/epiphyte-telemetry-proxy"] {
+                cluster.kubectl(&["delete", "-n", SYSTEM, object]);
+            }
+            test(&cluster).await;
+        }),
+        Err(why) => skipped(&why),
+    }
+}
+
 /// Runs a test in a namespace while no other runs.
 pub fn test_alone(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
     let _alone = DISTURBANCE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -93,10 +110,12 @@ pub struct Restoration<'a> {
 impl Drop for Restoration<'_> {
     fn drop(&mut self) {
         for command in self.commands {
-            match self.installed.cluster.try_kubectl(command, "") {
-                Ok(_) => {}
-                Err(error) if std::thread::panicking() => eprintln!("kubectl {command:?}: {error}"),
-                Err(error) => panic!("kubectl {command:?}: {error}"),
+            let done = self.installed.cluster.try_kubectl(command, "");
+            // A second panic would end the process.
+            if std::thread::panicking() {
+                done.map_or_else(|error| eprintln!("kubectl {command:?}: {error}"), drop);
+            } else {
+                done.expect("all is given back");
             }
         }
     }
@@ -104,12 +123,15 @@ impl Drop for Restoration<'_> {
 
 impl Installed {
     fn start() -> Result<Self, String> {
-        if let Some(why) = no_node().expect("try") {
-            return Err(why);
-        }
-        let images = image::folder().ok_or("there are no images; `cargo xtask test` builds them")?;
+        let images = prerequisites()?;
         let runtime = Runtime::new().expect("a runtime");
-        let (cluster, receiver) = runtime.block_on(install(&images));
+        let (cluster, receiver) = runtime.block_on(async {
+            let cluster = start(&images).await;
+            let receiver = cluster.plane.receiver().expect("a receiver");
+            // Until there is a proxy, a receiver is in its place.
+            install(&cluster, &["deploy/epiphyte.yaml", "examples/services/receiver.yaml"]).await;
+            (cluster, receiver)
+        });
         Ok(Self { runtime, cluster, receiver })
     }
 
@@ -195,16 +217,27 @@ impl Installed {
     }
 }
 
-/// Installs as a person does: definitions, manifests, and (until there is a proxy) a receiver in its place.
-async fn install(images: &Path) -> (Cluster, Receiver) {
+/// The folder of images, or why there can be no node.
+fn prerequisites() -> Result<PathBuf, String> {
+    if let Some(why) = no_node().expect("try") {
+        return Err(why);
+    }
+    Ok(image::folder().ok_or("there are no images; `cargo xtask test` builds them")?)
+}
+
+/// A cluster with a node that has every image.
+async fn start(images: &Path) -> Cluster {
     let plane = ControlPlane::builder().with_node(NODE).start().await.expect("a node");
-    let receiver = plane.receiver().expect("a receiver");
     for name in IMAGES {
         plane.load_image(&images.join(format!("{name}.tar"))).await.expect("an image");
     }
-    let cluster = Cluster { client: plane.client(), plane };
+    Cluster { client: plane.client(), plane }
+}
+
+/// Installs as a person does: definitions and manifests.
+async fn install(cluster: &Cluster, manifests: &[&str]) {
     cluster.define();
-    for file in ["deploy/epiphyte.yaml", "examples/services/receiver.yaml"] {
+    for file in manifests {
         cluster.kubectl(&["apply", "--server-side", "-f", &repository().join(file).display().to_string()]);
     }
     let group =
@@ -212,7 +245,6 @@ async fn install(images: &Path) -> (Cluster, Receiver) {
     cluster.merge(&group, "status", &json!({ "status": { "ready": true } })).await;
     cluster.kubectl(&["rollout", "status", "-n", AGENT, "daemonset/epiphyte-node-agent", "--timeout=120s"]);
     cluster.kubectl(&["rollout", "status", "-n", SYSTEM, "deployment/epiphyte-operator", "--timeout=120s"]);
-    (cluster, receiver)
 }
 
 pub fn repository() -> PathBuf {

@@ -11,6 +11,7 @@ mod support;
 
 mod detection;
 mod environment;
+mod goes;
 mod injected;
 mod installed;
 mod lives_on;
