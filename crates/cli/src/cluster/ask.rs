@@ -149,6 +149,10 @@ impl Cluster {
                 404 => Refusal::Unserved(format!(
                     "the API server does not know {what}: the CustomResourceDefinition is missing (`epiphyte crds` prints it)"
                 )),
+                // A quota, a policy and a namespace that is going away answer 403 too, but not for want of a right.
+                403 if !matches!(verb, "get" | "list") && !status.message.contains("cannot") => {
+                    Refusal::Fatal(anyhow!("the API server refuses to {verb} {what} in {place}: {}", status.message))
+                }
                 403 => Refusal::Forbidden(format!(
                     "not allowed to {verb} {what} in {place}: grant the verb {verb} on {what}"
                 )),
