@@ -100,6 +100,32 @@ fn deleting_a_lumigo_gives_back_the_template_as_it_was() {
 }
 
 #[test]
+fn a_manifest_of_the_original_counts_as_it_stands() {
+    run(async |cluster| {
+        let ns = "original";
+        cluster.namespace(ns, None).await;
+        let cart = Subject::create(cluster, &deployment(ns, "cart")).await;
+        cluster.apply(&token_secret(ns, TOKEN)).await;
+        let mut object = lumigo_that(ns, "lumigo", &json!({ "tracing": { "injection": { "enabled": true } } }));
+        object["apiVersion"] = json!("operator.lumigo.io/v1alpha1");
+        cluster.kubectl_with(&["apply", "-f", "-"], &object);
+        until_active(cluster, ns, "lumigo").await;
+        cart.until_injected().await;
+        let shown = cluster.get("operator.lumigo.io/v1alpha1", "lumigoes", ns, "lumigo").await.expect("it is served");
+        let injection = json!({
+            "enabled": true, "injectLumigoIntoExistingResourcesOnCreation": true,
+            "removeLumigoFromResourcesOnDeletion": true,
+        });
+        assert_eq!(shown.pointer("/spec/tracing"), Some(&json!({ "enabled": true, "injection": injection })));
+        let kube_events = json!({ "enabled": true, "kubeEvents": { "enabled": true } });
+        assert_eq!(shown.pointer("/spec/infrastructure"), Some(&kube_events));
+        assert_eq!(shown.pointer("/spec/logging"), Some(&json!({ "enabled": false })));
+        cluster.kubectl(&["delete", "lumigoes.v1alpha1.operator.lumigo.io", "lumigo", "-n", ns]);
+        assert!(is_bare(&cart.template().await));
+    });
+}
+
+#[test]
 fn the_finalizer_is_on_before_anything_is_injected() {
     run(async |cluster| {
         let ns = "finalizer-first";

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use epiphyte_testbed::otlp::{Receiver, Span};
 use epiphyte_testbed::{ControlPlane, image, no_node, skipped};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -18,8 +19,11 @@ pub const NODE: &str = "node-a";
 pub const AGENT: &str = "epiphyte-node";
 const SYSTEM: &str = "epiphyte-system";
 
+/// Leads the Service of the telemetry proxy to the test bed's receiver.
+const RECEIVER: &str = "examples/services/receiver.yaml";
+
 /// How long spans may take to come: a program has to start anew with its agent, beside others that do.
-const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Every image that a test needs.
 const IMAGES: [&str; 8] =
@@ -44,18 +48,38 @@ pub fn test(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
 
 /// Runs a test while no other runs, with an installation of its own, without a receiver.
 pub fn test_apart(test: impl AsyncFnOnce(&Cluster)) {
+    test_bare(async |cluster| {
+        install(cluster, &["deploy/epiphyte.yaml", RECEIVER]).await;
+        hide_receiver(cluster);
+        test(cluster).await;
+    });
+}
+
+/// Runs a test while no other runs, on a node of its own where nothing is installed.
+pub fn test_bare(test: impl AsyncFnOnce(&Cluster)) {
     let _alone = DISTURBANCE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
     match prerequisites() {
-        Ok(images) => Runtime::new().expect("a runtime").block_on(async {
-            let cluster = start(&images).await;
-            install(&cluster, &["deploy/epiphyte.yaml", "examples/services/receiver.yaml"]).await;
-            // A Service of others would keep its namespace there.
-            for object in ["service/epiphyte-telemetry-proxy", "endpointslice/epiphyte-telemetry-proxy"] {
-                cluster.kubectl(&["delete", "-n", SYSTEM, object]);
-            }
-            test(&cluster).await;
-        }),
+        Ok(images) => Runtime::new().expect("a runtime").block_on(async { test(&start(&images).await).await }),
         Err(why) => skipped(&why),
+    }
+}
+
+/// Puts the test bed's receiver where the telemetry proxy would be, before anything is installed.
+pub async fn show_receiver(cluster: &Cluster) {
+    cluster.namespace(SYSTEM, None).await;
+    let manifests = std::fs::read_to_string(repository().join(RECEIVER)).expect("the manifests");
+    for document in yaml_serde::Deserializer::from_str(&manifests) {
+        let object = Value::deserialize(document).expect("YAML");
+        if object["kind"] != "CollectorsGroup" {
+            cluster.kubectl_with(&["apply", "-f", "-"], &object);
+        }
+    }
+}
+
+/// Takes it away again: a Service of others would keep its namespace there.
+pub fn hide_receiver(cluster: &Cluster) {
+    for object in ["service/epiphyte-telemetry-proxy", "endpointslice/epiphyte-telemetry-proxy"] {
+        cluster.kubectl(&["delete", "-n", SYSTEM, object]);
     }
 }
 
@@ -110,10 +134,12 @@ pub struct Restoration<'a> {
 impl Drop for Restoration<'_> {
     fn drop(&mut self) {
         for command in self.commands {
-            match self.installed.cluster.try_kubectl(command, "") {
-                Ok(_) => {}
-                Err(error) if std::thread::panicking() => eprintln!("kubectl {command:?}: {error}"),
-                Err(error) => panic!("kubectl {command:?}: {error}"),
+            let done = self.installed.cluster.try_kubectl(command, "");
+            // A second panic would end the process.
+            if std::thread::panicking() {
+                done.map_or_else(|error| eprintln!("kubectl {command:?}: {error}"), drop);
+            } else {
+                done.expect("all is given back");
             }
         }
     }
@@ -127,7 +153,7 @@ impl Installed {
             let cluster = start(&images).await;
             let receiver = cluster.plane.receiver().expect("a receiver");
             // Until there is a proxy, a receiver is in its place.
-            install(&cluster, &["deploy/epiphyte.yaml", "examples/services/receiver.yaml"]).await;
+            install(&cluster, &["deploy/epiphyte.yaml", RECEIVER]).await;
             (cluster, receiver)
         });
         Ok(Self { runtime, cluster, receiver })

@@ -16,5 +16,6 @@ mod injected;
 mod installed;
 mod lives_on;
 mod odd;
+mod readme;
 mod spans;
 mod workloads;

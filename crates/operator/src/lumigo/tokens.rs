@@ -86,7 +86,9 @@ impl Reader {
     async fn read(&self, place: &Place) {
         let Place { namespace, token: TokenRef { name, key } } = place;
         let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
-        let state = match tokio::time::timeout(PATIENCE, api.get_opt(name)).await {
+        // Such a name would be another request than one for a Secret of the namespace.
+        let question = async { if place.token.names_a_secret() { api.get_opt(name).await } else { Ok(None) } };
+        let state = match tokio::time::timeout(PATIENCE, question).await {
             Ok(Ok(Some(secret))) => TokenState::read(&secret.data.unwrap_or_default(), key),
             Ok(Ok(None)) => TokenState::Bad(Reason::SecretNotFound),
             Ok(Err(kube::Error::Api(status))) if status.code == 403 => TokenState::Bad(Reason::SecretForbidden),
