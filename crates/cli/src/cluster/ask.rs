@@ -1,6 +1,7 @@
 //! Single questions to the API server, and what a refusal means for the one who asked.
 
 use anyhow::anyhow;
+use epiphyte_operator::is_want_of_a_right;
 use kube::api::{GetParams, ListParams};
 use kube::core::Request;
 use serde::Deserialize;
@@ -150,7 +151,7 @@ impl Cluster {
                     "the API server does not know {what}: the CustomResourceDefinition is missing (`epiphyte crds` prints it)"
                 )),
                 // A quota, a policy and a namespace that is going away answer 403 too, but not for want of a right.
-                403 if !matches!(verb, "get" | "list") && !status.message.contains("cannot") => {
+                403 if !is_want_of_a_right(&status.message) && !matches!(verb, "get" | "list") => {
                     Refusal::Fatal(anyhow!("the API server refuses to {verb} {what} in {place}: {}", status.message))
                 }
                 403 => Refusal::Forbidden(format!(
