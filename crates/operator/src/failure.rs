@@ -81,7 +81,7 @@ impl From<kube::Error> for Failure {
 }
 
 /// Whether a message is how the API server says that somebody may not do something: `User "u" cannot patch resource "r"`.
-fn is_want_of_a_right(message: &str) -> bool {
+pub fn is_want_of_a_right(message: &str) -> bool {
     message
         .split_once("\" cannot ")
         .is_some_and(|(user, verb)| user.contains("User \"") && verb.contains("resource \""))

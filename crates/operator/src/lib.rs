@@ -42,6 +42,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 pub use due::{DetailsDue, Due};
+pub use failure::is_want_of_a_right;
 pub use learn::{Learned, complete, learn};
 pub use status::instrumented;
 pub use stuck::Hindrance;

@@ -143,7 +143,8 @@ impl Search<'_> {
     fn tell_history(&mut self, kind: &str, revisions: Counts) {
         for (namespace, count) in revisions {
             let about = About { kind, namespace: &namespace, name: "*" };
-            let what = format!("{count} old revisions have something of ours");
+            let what =
+                format!("{count} old {} something of ours", if count == 1 { "revision has" } else { "revisions have" });
             let next = "Kubernetes keeps them for `kubectl rollout undo`, and drops them as new ones come";
             self.findings.push(about.information(what, next));
         }

@@ -34,3 +34,31 @@ fn finding(page: &mut String, Finding { kind, namespace, name, what, next, .. }:
     let place = if namespace.is_empty() { name.clone() } else { format!("{namespace}/{name}") };
     let _ = writeln!(page, "  {BOLD}{kind} {place}{BOLD:#}: {what}\n    {DIM}{next}{DIM:#}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::finding::About;
+    use super::*;
+
+    fn plain(audit: &Audit) -> String {
+        anstream::adapter::strip_str(&render(audit)).to_string()
+    }
+
+    #[test]
+    fn leftovers_come_first_and_then_what_was_not_looked_at() {
+        let cart = About { kind: "Deployment", namespace: "shop", name: "cart" };
+        let node = About { kind: "Node", namespace: "", name: "a" };
+        let findings = vec![node.information("it remembers", "it forgets"), cart.leftover("a device", "take it off")];
+        let audit = Audit::of(findings, vec!["not allowed to list pods".to_owned()]);
+        let page = "left over: 1\n  Deployment shop/cart: a device\n    take it off\nnot looked at:\n  not allowed to list pods\n\
+                    for information:\n  Node a: it remembers\n    it forgets\n";
+        assert_eq!(plain(&audit), page);
+    }
+
+    #[test]
+    fn nothing_left_is_said_where_there_is_only_information() {
+        let node = About { kind: "Node", namespace: "", name: "a" };
+        let audit = Audit::of(vec![node.information("it remembers", "it forgets")], Vec::new());
+        assert!(plain(&audit).ends_with("nothing left\n"));
+    }
+}

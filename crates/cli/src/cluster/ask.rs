@@ -1,6 +1,7 @@
 //! Single questions to the API server, and what a refusal means for the one who asked.
 
 use anyhow::anyhow;
+use epiphyte_operator::is_want_of_a_right;
 use kube::api::{GetParams, ListParams};
 use kube::core::Request;
 use serde::Deserialize;
@@ -149,6 +150,10 @@ impl Cluster {
                 404 => Refusal::Unserved(format!(
                     "the API server does not know {what}: the CustomResourceDefinition is missing (`epiphyte crds` prints it)"
                 )),
+                // A quota, a policy and a namespace that is going away answer 403 too, but not for want of a right.
+                403 if !is_want_of_a_right(&status.message) && !matches!(verb, "get" | "list") => {
+                    Refusal::Fatal(anyhow!("the API server refuses to {verb} {what} in {place}: {}", status.message))
+                }
                 403 => Refusal::Forbidden(format!(
                     "not allowed to {verb} {what} in {place}: grant the verb {verb} on {what}"
                 )),

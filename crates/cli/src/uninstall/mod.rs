@@ -43,7 +43,7 @@ const LONGEST: SignedDuration = SignedDuration::from_hours(365 * 24);
 
 /// What the operator's help says of uninstalling.
 pub(crate) const HELP: &str = "\
-Uninstalling:
+About uninstalling:
   `epiphyte operator --uninstall` deletes every Lumigo, takes everything off workloads, waits until pods are replaced and node
   agents have left their hosts, removes what was installed (what Helm keeps is left to Helm), and ends with an audit. A living
   operator does the work; where none is, or it dies, this program does it with the same engine. It may be stopped and run again
@@ -69,7 +69,7 @@ pub(crate) struct UninstallArguments {
     /// How long it may take, such as 90s or 1h; what has been done by then stays done.
     #[arg(long, value_name = "DURATION", default_value = "10m", requires = "uninstall", help_heading = "Uninstalling")]
     timeout: SignedDuration,
-    /// Keep the CustomResourceDefinitions, and with them Sources and all other resources of ours but Lumigoes.
+    /// Keep the CustomResourceDefinitions, and with them Sources, for a later installation.
     #[arg(long, requires = "uninstall", help_heading = "Uninstalling")]
     keep_crds: bool,
     /// Call it off: operators do again what the marks say.

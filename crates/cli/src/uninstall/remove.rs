@@ -123,7 +123,11 @@ impl Removal<'_> {
                     left += 1;
                 }
                 Err(Refusal::Forbidden(why)) => self.give_up(uid, &format!("{shown} stays: {why}")),
-                Err(refusal) => return Err(refusal),
+                // One that cannot be deleted hinders no other.
+                Err(refusal) => {
+                    self.progress.say(format!("{shown}: {:#}; trying again", anyhow::Error::from(refusal)));
+                    left += 1;
+                }
             }
         }
         Ok(left)

@@ -86,7 +86,11 @@ impl Work<'_> {
         for lumigo in lumigoes.iter().filter(|it| it.pointer("/metadata/deletionTimestamp").is_none()) {
             let (namespace, name) = (text(lumigo, "/metadata/namespace"), text(lumigo, "/metadata/name"));
             let what = Named { resource: &LUMIGOES, namespace: Some(namespace), name };
-            self.cluster.delete(what, text(lumigo, "/metadata/uid"), Dependents::Later).await?;
+            // One that cannot be deleted hinders no other.
+            if let Err(refusal) = self.cluster.delete(what, text(lumigo, "/metadata/uid"), Dependents::Later).await {
+                self.progress
+                    .say(format!("Lumigo {namespace}/{name}: {:#}; trying again", anyhow::Error::from(refusal)));
+            }
         }
         Ok(lumigoes.len())
     }

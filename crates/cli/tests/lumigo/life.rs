@@ -148,6 +148,21 @@ fn the_finalizer_is_on_before_anything_is_injected() {
 }
 
 #[test]
+fn a_finalizer_that_somebody_takes_off_comes_back() {
+    run(async |cluster| {
+        let ns = "finalizer-back";
+        tenant(cluster, ns, &json!({})).await;
+        cluster.merge(&lumigo(ns, "lumigo"), "", &json!({ "metadata": { "finalizers": ["test/own"] } })).await;
+        until("it is back beside the other", || async {
+            let object = cluster.get("operator.lumigo.io/v1", "lumigoes", ns, "lumigo").await.expect("the Lumigo");
+            object.pointer("/metadata/finalizers") == Some(&json!(["test/own", LUMIGO_FINALIZER]))
+        })
+        .await;
+        until_active(cluster, ns, "lumigo").await;
+    });
+}
+
+#[test]
 fn only_the_oldest_lumigo_counts_and_the_next_takes_over_without_a_rollout() {
     run(async |cluster| {
         let ns = "oldest";

@@ -46,7 +46,7 @@ pub fn test(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
     run(namespace, test);
 }
 
-/// Runs a test while no other runs, with an installation of its own, without a receiver.
+/// Runs a test with an installation of its own, without a receiver.
 pub fn test_apart(test: impl AsyncFnOnce(&Cluster)) {
     test_bare(async |cluster| {
         install(cluster, &["deploy/epiphyte.yaml", RECEIVER]).await;
@@ -55,9 +55,8 @@ pub fn test_apart(test: impl AsyncFnOnce(&Cluster)) {
     });
 }
 
-/// Runs a test while no other runs, on a node of its own where nothing is installed.
+/// Runs a test on a node of its own where nothing is installed.
 pub fn test_bare(test: impl AsyncFnOnce(&Cluster)) {
-    let _alone = DISTURBANCE.write().unwrap_or_else(std::sync::PoisonError::into_inner);
     match prerequisites() {
         Ok(images) => Runtime::new().expect("a runtime").block_on(async { test(&start(&images).await).await }),
         Err(why) => skipped(&why),

@@ -5,6 +5,7 @@
 mod support;
 
 mod damaged;
+mod helm;
 mod lives;
 mod pods;
 mod scene;

@@ -1,6 +1,6 @@
 //! Reads the Secrets that Lumigoes name, each by its name, again and again on every replica. Nothing lists or watches secrets.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,13 +23,13 @@ use crate::metrics::Metrics;
 const PERIOD: Duration = Duration::from_secs(10);
 
 /// How often it is looked whether a Secret is due, so that one that is newly named is read at once.
-const TICK: Duration = Duration::from_millis(200);
+const TICK: Duration = Duration::from_millis(300);
 
 /// Secrets that are read at the same time.
 const CONCURRENCY: usize = 8;
 
 /// How long an answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A key of a Secret in a namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -117,7 +117,7 @@ impl Reader {
 }
 
 /// The places that the Lumigoes that count name.
-fn wanted(index: &Index) -> Vec<Place> {
+fn wanted(index: &Index) -> HashSet<Place> {
     let counting = index.lumigoes().filter(|lumigo| index.counts(lumigo) && !lumigo.fact.deleting);
     let place = |lumigo: &crate::index::LumigoRecord| {
         let token = lumigo.fact.token.clone().filter(|token| !token.name.is_empty() && !token.key.is_empty())?;
