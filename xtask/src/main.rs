@@ -8,6 +8,7 @@ mod command;
 mod demo;
 mod generate;
 mod images;
+mod lanes;
 mod musl;
 mod program;
 mod repository;

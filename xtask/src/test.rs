@@ -1,24 +1,19 @@
 //! `cargo xtask test`: every test there is, with a summary at the end.
 
 use std::ffi::OsString;
-use std::io::BufRead as _;
 use std::path::PathBuf;
-use std::thread::available_parallelism;
 use std::time::Instant;
 
 use anyhow::{Context as _, Result, bail};
 use clap::ValueEnum as _;
-use epiphyte_testbed::image;
 
 use crate::images::{Image, build as build_images};
+use crate::lanes::{Ended, Lanes};
 use crate::program::{self, Profile};
 use crate::repository::cargo;
 use crate::step::{Outcome, Step, headline, say};
 use crate::summary::Summary;
-use crate::{agents, command, musl};
-
-/// Tests that run at once on a large machine. A system test has a control plane of its own, which takes 700 MB.
-const MOST_AT_ONCE: usize = 4;
+use crate::{agents, command};
 
 /// Builds what the tests need, runs them, sums up.
 pub fn run(arguments: &[OsString]) -> Result<()> {
@@ -29,28 +24,21 @@ pub fn run(arguments: &[OsString]) -> Result<()> {
     build(arguments)?;
 
     headline("Testing");
-    let mut test = cargo();
-    test.args(["test", "--no-fail-fast"]).args(scope(arguments)).args(arguments);
-    if std::env::var_os("RUST_TEST_THREADS").is_none() {
-        let cores = available_parallelism().map_or(1, usize::from);
-        test.env("RUST_TEST_THREADS", cores.clamp(2, MOST_AT_ONCE).to_string());
-    }
-    test.envs(images.map(|folder| (image::FOLDER, folder)));
-    // Where there is none, the tests that need one say so.
-    test.envs(musl::path().ok().map(|path| ("PATH", path)));
-    let (mut child, lines) = command::start(test)?;
+    let lanes = match scope(arguments) {
+        _ if arguments.is_empty() => Lanes::of_everything()?,
+        everything => {
+            let arguments = everything.map(OsString::from).into_iter().chain(arguments.iter().cloned());
+            Lanes::of_one(arguments.collect())
+        }
+    };
+    let Ended { lines, succeeded } = lanes.run(images.as_deref())?;
     let mut summary = Summary::default();
-    for line in lines.lines() {
-        let line = line.context("cannot read what the tests say")?;
-        summary.read(&console::strip_ansi_codes(&line));
-        say(&line);
-    }
-    let status = child.wait().context("cannot wait for the tests")?;
+    lines.iter().for_each(|line| summary.read(&console::strip_ansi_codes(line)));
 
     headline("Summary");
     say(summary.table());
     say(format!("{} in {:.0} s", summary.total(), started.elapsed().as_secs_f64()));
-    if !status.success() {
+    if !succeeded {
         bail!("the tests failed{}", summary.failures());
     }
     Ok(())

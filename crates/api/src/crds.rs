@@ -3,11 +3,17 @@
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt as _;
 
+use crate::names::{PART_OF, PART_OF_LABEL};
 use crate::{CollectorsGroup, InstrumentedApplication, Lumigo, Source};
 
 /// All CustomResourceDefinitions of Epiphyte.
 pub fn custom_resource_definitions() -> Vec<CustomResourceDefinition> {
-    vec![CollectorsGroup::crd(), InstrumentedApplication::crd(), Source::crd(), lumigo()]
+    let mut crds = vec![CollectorsGroup::crd(), InstrumentedApplication::crd(), Source::crd(), lumigo()];
+    for crd in &mut crds {
+        // By which uninstalling knows what came with us.
+        crd.metadata.labels = Some([(PART_OF_LABEL.to_owned(), PART_OF.to_owned())].into());
+    }
+    crds
 }
 
 /// `Lumigo` is stored as `v1` and served as `v1alpha1` too, with the same schema, for objects of the original operator.

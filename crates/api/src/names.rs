@@ -99,6 +99,28 @@ pub const SERVED_ARCHITECTURES: [&str; 2] = ["amd64", "arm64"];
 /// ConfigMap in the system namespace that is there while Epiphyte is being uninstalled.
 pub const UNINSTALLING_CONFIG_MAP: &str = "epiphyte-uninstalling";
 
+/// Annotation on [`UNINSTALLING_CONFIG_MAP`] that says how far uninstalling is; see [`UNINSTALLED`].
+pub const PHASE_ANNOTATION: &str = "epiphyte.dev/phase";
+
+/// The value of [`PHASE_ANNOTATION`] once everything is off and only what was installed is left to remove: operators stop
+/// working for good.
+pub const UNINSTALLED: &str = "uninstalled";
+
+/// What a node agent writes under its node's name into [`UNINSTALLING_CONFIG_MAP`] when nothing of it is left on the host.
+pub const HOST_IS_CLEAN: &str = "clean";
+
+/// Label on every object that an installation consists of; see [`PART_OF`].
+pub const PART_OF_LABEL: &str = "app.kubernetes.io/part-of";
+
+/// The value of [`PART_OF_LABEL`].
+pub const PART_OF: &str = "epiphyte";
+
+/// The operator's Deployment.
+pub const OPERATOR: &str = "epiphyte-operator";
+
+/// The value of the label `app.kubernetes.io/name` on pods of the node agent.
+pub const NODE_AGENT: &str = "epiphyte-node-agent";
+
 /// Secret in the system namespace with the webhook's authority and serving certificate.
 pub const WEBHOOK_SECRET: &str = "epiphyte-webhook-certificate";
 

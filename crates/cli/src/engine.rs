@@ -1,6 +1,6 @@
 //! The engine that the operator decides with, set up for people's commands.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use epiphyte_operator::settings::Settings;
@@ -19,6 +19,11 @@ pub(crate) struct EngineArguments {
 impl EngineArguments {
     /// The settings of the file, or the defaults.
     pub(crate) fn settings(&self) -> anyhow::Result<Settings> {
-        Ok(self.config.as_deref().map_or_else(|| Ok(Settings::default()), Settings::from_file)?)
+        settings(self.config.as_deref())
     }
+}
+
+/// The settings of a file, or the defaults.
+pub(crate) fn settings(file: Option<&Path>) -> anyhow::Result<Settings> {
+    Ok(file.map_or_else(|| Ok(Settings::default()), Settings::from_file)?)
 }

@@ -1,7 +1,12 @@
 //! Logs of the deployables, as text or JSON.
 
+use std::io::IsTerminal as _;
+
 use clap::{Args, ValueEnum};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 /// How a deployable logs.
 #[derive(Args)]
@@ -9,9 +14,10 @@ pub(crate) struct LogArguments {
     /// Format of the logs on standard error.
     #[arg(long, value_enum, default_value_t = Format::Text, env = "EPIPHYTE_LOG_FORMAT")]
     log_format: Format,
-    /// What is logged: `error`, `warn`, `info`, `debug` or `trace`, or directives such as `info,kube=debug`.
-    #[arg(long, default_value = "info", env = "EPIPHYTE_LOG")]
-    log: String,
+    /// What is logged: `error`, `warn`, `info`, `debug` or `trace`, or directives such as `info,kube=debug` [default: info,
+    /// and warnings while uninstalling].
+    #[arg(long, env = "EPIPHYTE_LOG")]
+    log: Option<String>,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -20,13 +26,19 @@ enum Format {
     Json,
 }
 
-/// Starts logging for the rest of the program.
-pub(crate) fn start(arguments: &LogArguments) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&arguments.log)?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+/// What a deployable logs by default.
+pub(crate) const USUAL: &str = "info";
+
+/// Starts logging for the rest of the program, what `usual` says where the arguments say nothing.
+pub(crate) fn start(arguments: &LogArguments, usual: &str) -> anyhow::Result<()> {
+    let wanted = arguments.log.as_deref().unwrap_or(usual);
+    let wanted: Targets =
+        wanted.parse().map_err(|error| anyhow::anyhow!("cannot tell what to log from {wanted:?}: {error}"))?;
+    let logs = tracing_subscriber::registry().with(wanted);
+    let lines = fmt::layer().with_writer(std::io::stderr);
     let started = match arguments.log_format {
-        Format::Text => logs.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).try_init(),
-        Format::Json => logs.json().flatten_event(true).try_init(),
+        Format::Text => logs.with(lines.with_ansi(std::io::stderr().is_terminal())).try_init(),
+        Format::Json => logs.with(lines.json().flatten_event(true)).try_init(),
     };
     started.map_err(|error| anyhow::anyhow!("cannot start logging: {error}"))
 }

@@ -1,5 +1,6 @@
 //! The `epiphyte` program: one subcommand for each deployable, and some for people.
 
+mod audit;
 mod cluster;
 mod crds;
 mod engine;
@@ -12,6 +13,7 @@ mod show;
 mod status;
 mod stop;
 mod telemetry_proxy;
+mod uninstall;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -43,6 +45,7 @@ enum Command {
     TelemetryProxy(telemetry_proxy::Arguments),
     Explain(explain::Arguments),
     Status(status::Arguments),
+    Audit(audit::Arguments),
     Preview(preview::Arguments),
     Crds(crds::Arguments),
 }
@@ -54,11 +57,12 @@ fn main() -> ExitCode {
         return fail(&anyhow::anyhow!("another cryptography provider is installed already"));
     }
     let result = match arguments.command {
-        Command::Operator(arguments) => operator::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Operator(arguments) => operator::run(arguments),
         Command::NodeAgent(arguments) => node_agent::run(arguments).map(|()| ExitCode::SUCCESS),
         Command::TelemetryProxy(arguments) => telemetry_proxy::run(arguments).map(|()| ExitCode::SUCCESS),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Preview(arguments) => preview::run(&arguments),
         Command::Crds(arguments) => crds::run(&arguments).map(|()| ExitCode::SUCCESS),
     };

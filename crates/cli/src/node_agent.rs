@@ -17,6 +17,9 @@ pub(crate) struct Arguments {
     /// Name of the node.
     #[arg(long, value_name = "NAME", env = "NODE_NAME", required_unless_present = "clean")]
     node_name: Option<String>,
+    /// The system namespace, in which it is told that Epiphyte is being uninstalled.
+    #[arg(long, value_name = "NAMESPACE", env = "EPIPHYTE_NAMESPACE", default_value = "odigos-system")]
+    system_namespace: String,
     /// The host's proc folder.
     #[arg(long, value_name = "FOLDER", default_value = "/proc")]
     proc: PathBuf,
@@ -49,12 +52,13 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
-    logs::start(&arguments.logs)?;
+    logs::start(&arguments.logs, logs::USUAL)?;
     if arguments.clean {
         return epiphyte_node_agent::clean(&arguments.host_dir).context("cannot clean the host folder");
     }
     let options = epiphyte_node_agent::Options {
         node: arguments.node_name.unwrap_or_default(),
+        system_namespace: arguments.system_namespace,
         proc_folder: arguments.proc,
         kubelet_folder: arguments.kubelet_dir,
         go_agent: arguments.go_agent.unwrap_or_else(|| arguments.agents.join("go/otel-go-instrumentation")),

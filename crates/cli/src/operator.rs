@@ -2,18 +2,22 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
 use epiphyte_operator::admission::{Target, WebhookUrl};
 use tokio_util::sync::CancellationToken;
 
+use crate::engine::settings;
+use crate::uninstall::{self, Place, UninstallArguments};
 use crate::{cluster, logs, stop};
 
 /// Run the operator: it adds and removes instrumentation as marks, runtime details and collectors say.
 ///
 /// Runs in a pod, or anywhere with a kubeconfig: then give --webhook-url, by which the API server reaches this machine.
 #[derive(Args)]
+#[command(after_long_help = uninstall::HELP)]
 pub(crate) struct Arguments {
     /// The system namespace: collectors, lease and certificate are there, and it is never instrumented.
     #[arg(long, env = "EPIPHYTE_NAMESPACE", default_value = "odigos-system")]
@@ -46,11 +50,25 @@ pub(crate) struct Arguments {
     )]
     namespaces_file: PathBuf,
     #[command(flatten)]
+    uninstall: UninstallArguments,
+    #[command(flatten)]
     logs: logs::LogArguments,
 }
 
-pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
-    logs::start(&arguments.logs)?;
+/// What uninstalling logs: it says itself how far it is, and which workloads are stuck.
+const UNINSTALLING_LOGS: &str = "warn,epiphyte_operator::write=error";
+
+pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
+    // The operator waits far more than it computes; admission has threads of its own.
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
+    if arguments.uninstall.uninstall {
+        logs::start(&arguments.logs, UNINSTALLING_LOGS)?;
+        let settings = settings(arguments.config.as_deref())?;
+        let place = Place { namespace: arguments.namespace, identity: identity(), settings };
+        return runtime.block_on(uninstall::run(&arguments.uninstall, place));
+    }
+    logs::start(&arguments.logs, logs::USUAL)?;
     let namespace = arguments.namespace;
     let service_account = arguments.service_account.map(|name| format!("system:serviceaccount:{namespace}:{name}"));
     let webhook = match arguments.webhook_url {
@@ -67,15 +85,13 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
         service_account,
         namespaces_file: arguments.namespaces_file,
     };
-    // The operator waits far more than it computes; admission has threads of its own.
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {
         let client = cluster::connect().await?;
         let shutdown = CancellationToken::new();
         stop::on_signal(&shutdown)?;
         epiphyte_operator::run(client, options, shutdown).await.context("the operator stopped")
-    })
+    })?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// A name that no other replica has, nor this one after a restart.

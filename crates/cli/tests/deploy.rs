@@ -10,7 +10,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use epiphyte_api::names::{LEASE, SYSTEM_NAMESPACES, UNINSTALLING_CONFIG_MAP, WEBHOOK_SECRET};
+use epiphyte_api::names::{LEASE, PART_OF, PART_OF_LABEL, SYSTEM_NAMESPACES, UNINSTALLING_CONFIG_MAP, WEBHOOK_SECRET};
 use epiphyte_api::{WorkloadKind, custom_resource_definitions};
 use epiphyte_testbed::ControlPlane;
 use serde::Deserialize as _;
@@ -84,6 +84,15 @@ fn workloads_that_can_be_instrumented_can_be_watched_and_patched_and_jobs_only_w
         let verbs: &[&str] =
             if kind == WorkloadKind::Job { &["list", "watch"] } else { &["get", "list", "patch", "watch"] };
         assert_eq!(granted(kind), verbs.iter().map(|verb| (*verb).to_owned()).collect(), "{kind:?}");
+    }
+}
+
+#[test]
+fn every_object_says_that_it_is_a_part_so_that_uninstalling_finds_it() {
+    let crds = std::fs::read_to_string(repository().join("deploy/crds.yaml")).expect("the definitions");
+    let crds = yaml_serde::Deserializer::from_str(&crds).map(|it| Value::deserialize(it).expect("YAML"));
+    for object in objects().into_iter().chain(crds) {
+        assert_eq!(object["metadata"]["labels"][PART_OF_LABEL], PART_OF, "{} {}", object["kind"], object["metadata"]);
     }
 }
 
@@ -192,7 +201,13 @@ async fn neither_the_operator_nor_the_node_agent_may_do_what_is_not_its_job() {
         assert!(asked(None, what), "an administrator may {what}, so that the question is one");
         asked(Some(who), what)
     };
-    for what in ["list pods", "get instrumentedapplications.odigos.io", "patch instrumentedapplications.odigos.io"] {
+    for what in [
+        "list pods",
+        "get instrumentedapplications.odigos.io",
+        "patch instrumentedapplications.odigos.io",
+        "watch configmaps/epiphyte-uninstalling -n epiphyte-system",
+        "patch configmaps/epiphyte-uninstalling -n epiphyte-system",
+    ] {
         assert!(may(NODE_AGENT, what), "the node agent may {what}");
     }
     for who in [OPERATOR, NODE_AGENT] {
@@ -204,6 +219,8 @@ async fn neither_the_operator_nor_the_node_agent_may_do_what_is_not_its_job() {
             "delete deployments.apps",
             "update deployments.apps",
             "patch nodes",
+            "patch configmaps/other -n epiphyte-system",
+            "delete configmaps/epiphyte-uninstalling -n epiphyte-system",
             "patch mutatingwebhookconfigurations.admissionregistration.k8s.io/other",
             "escalate clusterroles.rbac.authorization.k8s.io",
         ] {

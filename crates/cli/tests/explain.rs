@@ -223,6 +223,19 @@ fn what_a_lumigo_says_now_reaches_an_injected_workload_at_its_next_template_chan
 }
 
 #[test]
+fn a_token_that_a_lumigo_brings_reaches_a_device_at_the_next_template_change() {
+    shop("device-token", json!({ "odigos.io/instrument": "true" }));
+    apply(&SHARED.plane, &details("device-token"));
+    let patch = explain("deploy/shop", "device-token")["patch"].to_string();
+    kubectl(&SHARED.plane, &["patch", "deployment", "shop", "-n", "device-token", "--type=json", "-p", &patch]);
+    assert_eq!(explain("deploy/shop", "device-token")["renewal"], Value::Null);
+    let token = json!({ "secretRef": { "name": "credentials", "key": "token" } });
+    lumigo("device-token", "first", &json!({ "lumigoToken": token }), true);
+    let told = explain("deploy/shop", "device-token");
+    assert_eq!((&told["renewal"]["about"], &told["due"]["surgery"]), (&json!("LUMIGO_TRACER_TOKEN"), &json!(false)));
+}
+
+#[test]
 fn status_lists_every_lumigo_and_how_many_workloads_the_one_that_counts_has_injected() {
     shop("listed", json!({}));
     lumigo("listed", "a-first", &json!({}), true);

@@ -3,8 +3,9 @@
 //!
 //! Rooms, none of which knows how another works: `pods` and `watch` keep what the API server tells of this node; `detection`
 //! answers what the operator asks; `store` keeps agent files on the host; `devices` serves them to the kubelet; `identity`
-//! leaves word of who a container is; `go` runs the eBPF instrumentation. This file is the only place where they are wired.
+//! leaves word of who a container is; `go` runs the eBPF instrumentation; `departure` leaves the host for good. This file is the only place where they are wired.
 
+mod departure;
 mod detection;
 mod devices;
 mod go;
@@ -32,6 +33,7 @@ use tracing::{info, warn};
 
 pub use store::StoreError;
 
+use departure::Departure;
 use detection::{Detection, Question};
 use devices::Devices;
 use identity::{Identities, Sources};
@@ -50,6 +52,8 @@ const STOP_DEADLINE: Duration = Duration::from_secs(8);
 pub struct Options {
     /// Name of the node.
     pub node: String,
+    /// The system namespace, in which it is told that Epiphyte is being uninstalled.
+    pub system_namespace: String,
     /// The host's proc folder.
     pub proc_folder: PathBuf,
     /// The kubelet's folder, with `device-plugins` and `pod-resources` in it.
@@ -93,8 +97,8 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
     let (metrics, ready) = (Metrics::new(), Ready::default());
     let address = options.admin_listen;
     let listener = TcpListener::bind(address).await.map_err(|source| NodeAgentError::Listen { address, source })?;
-    let mut rooms = JoinSet::new();
-    rooms.spawn(admin::serve(listener, metrics.registry.clone(), ready.clone(), std::future::pending()));
+    let (mut health, mut rooms, stop) = (JoinSet::new(), JoinSet::new(), CancellationToken::new());
+    health.spawn(admin::serve(listener, metrics.registry.clone(), ready.clone(), std::future::pending()));
 
     let (pods, questions) = (Pods::default(), Shared::<Question>::default());
     let own = watcher::Config::default().fields(&format!("spec.nodeName={}", options.node));
@@ -115,6 +119,16 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
 
     let store = Store::new(&options.host_folder);
     let pod_resources = PodResources::new(&options.kubelet_folder);
+    let departure = Departure {
+        client: client.clone(),
+        namespace: options.system_namespace,
+        node: options.node.clone(),
+        proc_folder: options.proc_folder.clone(),
+        host_folder: options.host_folder.clone(),
+        store: store.clone(),
+        pod_resources: pod_resources.clone(),
+        metrics: metrics.clone(),
+    };
     let (supply, supplied) = tokio::sync::watch::channel(Supply::nothing());
     let keeper = Keeper {
         store: store.clone(),
@@ -151,24 +165,37 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
         endpoint,
         metrics,
     };
-    let mut go = tokio::spawn(go::run(tools, pods, shutdown.clone()));
+    let mut go = tokio::spawn(go::run(tools, pods, stop.clone()));
 
     info!(node = options.node, devices = Device::ALL.len(), "the node agent runs");
     let ended = tokio::select! {
         biased;
-        () = shutdown.cancelled() => Ok(()),
+        () = shutdown.cancelled() => Ok(Ended::Told),
+        () = departure.due() => Ok(Ended::Leaves),
         _ = rooms.join_next() => Err(NodeAgentError::Ended),
         _ = plugins.join_next() => Err(NodeAgentError::Ended),
         _ = &mut go => Err(NodeAgentError::Ended),
     };
     info!("stopping");
-    shutdown.cancel();
+    stop.cancel();
     if !go.is_finished() && tokio::time::timeout(STOP_DEADLINE, go).await.is_err() {
         warn!("gave up on Go instrumentation that did not end");
     }
     plugins.shutdown().await;
     rooms.shutdown().await;
-    ended
+    if ended? == Ended::Leaves {
+        shutdown.run_until_cancelled(departure.leave()).await;
+    }
+    Ok(())
+}
+
+/// Why the agent stops working.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ended {
+    /// It was told to stop.
+    Told,
+    /// It leaves the host, since Epiphyte is being uninstalled.
+    Leaves,
 }
 
 /// Removes from the host what agents have left there, when Epiphyte is uninstalled and no container uses it.

@@ -70,12 +70,43 @@ impl From<kube::Error> for Failure {
                 404 => Self::Gone,
                 403 if status.message.contains(TERMINATING) => Self::Gone,
                 409 => Self::Conflict(status.message.clone()),
-                // A quota and a namespace that is going away answer 403 too, but not for want of a right.
-                403 if status.message.contains("cannot") => Self::Forbidden(status.message.clone()),
+                // Quotas and other webhooks answer 403 too, but not for want of a right.
+                403 if is_want_of_a_right(&status.message) => Self::Forbidden(status.message.clone()),
                 400 | 403 | 406 | 413 | 415 | 422 => Self::Rejected(status.message.clone()),
                 _ => Self::Unavailable(status.message.clone()),
             },
             other => Self::Unavailable(chain(&other)),
+        }
+    }
+}
+
+/// Whether a message is how the API server says that somebody may not do something: `User "u" cannot patch resource "r"`.
+pub fn is_want_of_a_right(message: &str) -> bool {
+    message
+        .split_once("\" cannot ")
+        .is_some_and(|(user, verb)| user.contains("User \"") && verb.contains("resource \""))
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+
+    use super::*;
+
+    fn refused(message: &str) -> Reason {
+        let status = Status { code: 403, message: message.to_owned(), ..Status::default() };
+        Failure::from(kube::Error::Api(status.boxed())).reason()
+    }
+
+    #[test]
+    fn a_refusal_for_want_of_a_right_is_told_from_any_other() {
+        let right = r#"deployments.apps "cart" is forbidden: User "system:serviceaccount:a:b" cannot patch resource "deployments" in API group "apps" in the namespace "shop""#;
+        assert_eq!(refused(right), Reason::UpdateForbidden);
+        for other in [
+            r#"deployments.apps "cart" is forbidden: exceeded quota: compute, requested: limits.cpu=1, used: 2, limited: 2"#,
+            r#"admission webhook "freeze.example.com" denied the request: you cannot change this before Monday"#,
+        ] {
+            assert_eq!(refused(other), Reason::UpdateRejected, "{other}");
         }
     }
 }

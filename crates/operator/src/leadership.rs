@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use epiphyte_api::names::{FIELD_MANAGER, LEASE};
-use epiphyte_daemon::chain;
+use epiphyte_daemon::{Ready, chain};
 use kube::Client;
 use kube_lease_manager::{LeaseManager, LeaseManagerBuilder};
 use tokio::sync::watch;
@@ -34,13 +34,30 @@ struct Candidate {
 }
 
 impl Leadership {
-    /// Takes part in the election under a name that no other replica has, as soon as the Lease can be had.
-    pub(crate) fn join(client: Client, namespace: &str, identity: &str, settings: &LeaderElection) -> Self {
+    /// Takes part in the election under a name that no other replica has, as soon as the Lease can be had; but not before
+    /// all is known, since a leader that knows half would keep from writing those that know all.
+    pub(crate) fn join(
+        client: Client,
+        namespace: &str,
+        identity: &str,
+        settings: &LeaderElection,
+        synced: Ready,
+    ) -> Self {
         let duration = u64::try_from(settings.lease_duration.as_secs()).unwrap_or_default().max(3);
         let (namespace, identity) = (namespace.to_owned(), identity.to_owned());
         let candidate = Candidate { client, namespace, identity, duration };
         let (sender, leads) = watch::channel(false);
-        Self { leads, task: tokio::spawn(candidate.take_part(sender)) }
+        Self { leads, task: tokio::spawn(candidate.take_part(sender, synced)) }
+    }
+
+    /// Leads without an election, where no other replica can be.
+    pub(crate) fn alone() -> Self {
+        let (sender, leads) = watch::channel(true);
+        let hold = async move {
+            sender.closed().await;
+            Ok(())
+        };
+        Self { leads, task: tokio::spawn(hold) }
     }
 
     /// Waits for the end of the election's task, which is not to end while the operator runs.
@@ -64,10 +81,14 @@ impl Leadership {
 
 impl Candidate {
     /// Takes part until nobody wants to know any more.
-    async fn take_part(self, leads: watch::Sender<bool>) -> Result<(), String> {
+    async fn take_part(self, leads: watch::Sender<bool>, synced: Ready) -> Result<(), String> {
+        let manager = async {
+            synced.wait().await;
+            self.manager().await
+        };
         let manager = tokio::select! {
             () = leads.closed() => return Ok(()),
-            manager = self.manager() => manager,
+            manager = manager => manager,
         };
         let (mut held, task) = manager.watch().await;
         loop {

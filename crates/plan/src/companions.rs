@@ -2,6 +2,7 @@
 
 use epiphyte_api::{Reason, names};
 
+use crate::token::{is_secret_key, is_secret_name};
 use crate::{Finding, TokenRef};
 
 /// What the labels beside one that turns injection on ask for. It counts only where the namespace has no Lumigo.
@@ -58,20 +59,6 @@ impl Companions {
     pub(crate) fn findings(&self) -> impl Iterator<Item = Finding> {
         self.invalid.iter().map(|label| Finding::about(Reason::InvalidTokenLabel, &**label))
     }
-}
-
-/// Whether a Secret can have the name: a DNS subdomain.
-fn is_secret_name(name: &str) -> bool {
-    let is_inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let is_part =
-        |part: &str| !part.is_empty() && part.bytes().all(is_inner) && !part.starts_with('-') && !part.ends_with('-');
-    name.len() <= 253 && name.split('.').all(is_part)
-}
-
-/// Whether a Secret can have the key.
-fn is_secret_key(key: &str) -> bool {
-    let is_inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
-    (1..=253).contains(&key.len()) && key.bytes().all(is_inner) && key != "." && !key.starts_with("..")
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use epiphyte_api::names::SYSTEM_NAMESPACES;
 use jiff::Timestamp;
 
-use crate::{Annotation, Collectors, Details, Node, Workload};
+use crate::{Annotation, Collectors, Details, Node, TokenRef, Workload};
 
 /// Everything that planning of one workload may look at.
 #[derive(Clone, Copy, Debug)]
@@ -94,13 +94,4 @@ pub struct LumigoFact {
     pub logs: bool,
     /// Where the token is, if the Lumigo says.
     pub token: Option<TokenRef>,
-}
-
-/// A key of a Secret in the workload's namespace.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct TokenRef {
-    /// Name of the Secret.
-    pub name: Box<str>,
-    /// Key in the Secret.
-    pub key: Box<str>,
 }

@@ -1,6 +1,7 @@
 //! Single questions to the API server, and what a refusal means for the one who asked.
 
 use anyhow::anyhow;
+use epiphyte_operator::is_want_of_a_right;
 use kube::api::{GetParams, ListParams};
 use kube::core::Request;
 use serde::Deserialize;
@@ -59,13 +60,14 @@ impl Resource {
         if self.group.is_empty() { self.version.to_owned() } else { format!("{}/{}", self.group, self.version) }
     }
 
-    fn request(&self, namespace: Option<&str>) -> Request {
+    pub(super) fn request(&self, namespace: Option<&str>) -> Request {
         let root = if self.group.is_empty() { "/api" } else { "/apis" };
         let namespace = namespace.map(|name| format!("/namespaces/{name}")).unwrap_or_default();
         Request::new(format!("{root}/{}{namespace}/{}", self.api_version(), self.plural))
     }
 
-    fn full_name(&self) -> String {
+    /// The plural with its group, as `kubectl` takes it.
+    pub(crate) fn full_name(&self) -> String {
         if self.group.is_empty() { self.plural.to_owned() } else { format!("{}.{}", self.plural, self.group) }
     }
 }
@@ -94,10 +96,31 @@ impl Cluster {
         resource: &Resource,
         namespace: Option<&str>,
         fields: Option<&str>,
+        each: impl FnMut(T),
+    ) -> Result<(), Refusal> {
+        let params = ListParams { field_selector: fields.map(str::to_owned), ..ListParams::default() };
+        self.pages(resource, namespace, params, each).await
+    }
+
+    /// Every object of the cluster that has a label, page by page.
+    pub(crate) async fn list_labelled<T: DeserializeOwned>(
+        &self,
+        resource: &Resource,
+        label: &str,
+        each: impl FnMut(T),
+    ) -> Result<(), Refusal> {
+        let params = ListParams { label_selector: Some(label.to_owned()), ..ListParams::default() };
+        self.pages(resource, None, params, each).await
+    }
+
+    async fn pages<T: DeserializeOwned>(
+        &self,
+        resource: &Resource,
+        namespace: Option<&str>,
+        mut params: ListParams,
         mut each: impl FnMut(T),
     ) -> Result<(), Refusal> {
-        let mut params = ListParams { limit: Some(PAGE), ..ListParams::default() };
-        params.field_selector = fields.map(str::to_owned);
+        params.limit = Some(PAGE);
         loop {
             let request = resource.request(namespace).list(&params).map_err(|error| Refusal::Fatal(error.into()))?;
             let page: Page<T> = match self.client.request(request).await {
@@ -112,7 +135,13 @@ impl Cluster {
         }
     }
 
-    fn refusal(&self, verb: &str, resource: &Resource, namespace: Option<&str>, error: kube::Error) -> Refusal {
+    pub(super) fn refusal(
+        &self,
+        verb: &str,
+        resource: &Resource,
+        namespace: Option<&str>,
+        error: kube::Error,
+    ) -> Refusal {
         let what = resource.full_name();
         let place = namespace.map_or_else(|| "the cluster".to_owned(), |name| format!("namespace {name}"));
         let url = &self.url;
@@ -121,6 +150,10 @@ impl Cluster {
                 404 => Refusal::Unserved(format!(
                     "the API server does not know {what}: the CustomResourceDefinition is missing (`epiphyte crds` prints it)"
                 )),
+                // A quota, a policy and a namespace that is going away answer 403 too, but not for want of a right.
+                403 if !is_want_of_a_right(&status.message) && !matches!(verb, "get" | "list") => {
+                    Refusal::Fatal(anyhow!("the API server refuses to {verb} {what} in {place}: {}", status.message))
+                }
                 403 => Refusal::Forbidden(format!(
                     "not allowed to {verb} {what} in {place}: grant the verb {verb} on {what}"
                 )),

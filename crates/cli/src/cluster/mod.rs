@@ -1,6 +1,8 @@
 //! The connection to the cluster.
 
 mod ask;
+mod change;
+mod contents;
 mod survey;
 
 use std::path::PathBuf;
@@ -11,6 +13,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
 pub(crate) use ask::{Refusal, Resource};
+pub(crate) use change::{Dependents, Named};
 pub(crate) use survey::{Scope, Survey};
 
 /// How long a person is left waiting for a connection, and then for an answer.

@@ -133,7 +133,7 @@ impl Survey {
         let mark = cluster.get(&CONFIG_MAPS, Some(system_namespace), UNINSTALLING_CONFIG_MAP).await;
         if self.noted(mark)?.flatten().is_some() {
             let key = ObjectKey { namespace: system_namespace.into(), name: UNINSTALLING_CONFIG_MAP.into() };
-            UninstallingMark { key }.apply(&mut self.index, Timestamp::now());
+            UninstallingMark { key, over: false }.apply(&mut self.index, Timestamp::now());
         }
         Ok(())
     }

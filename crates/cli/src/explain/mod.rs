@@ -17,6 +17,7 @@ use crate::cluster::{Cluster, Scope, Survey};
 use crate::engine::EngineArguments;
 use crate::show::{self, FindingReport, Format, LumigoReport, Present, Report, Seen, SourceReport};
 use events::Told;
+pub(crate) use events::events;
 use target::Target;
 pub(crate) use target::resource;
 

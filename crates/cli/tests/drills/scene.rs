@@ -2,18 +2,9 @@
 
 use epiphyte_api::WorkloadKind::{self, Deployment};
 use epiphyte_testbed::{Entry, Mark};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::support::*;
-
-/// Settings of operators of which the next one is to take over soon.
-pub const SHORT_LEASE: &str = "leaderElection: {leaseDuration: 5s}\n";
-
-/// A manifest without a pod to run.
-pub fn idle(mut manifest: Value) -> Value {
-    manifest["spec"]["replicas"] = json!(0);
-    manifest
-}
 
 /// Marks a new Deployment, answers for it, and waits until everything that is to be said of it has been said: whatever
 /// the operator had to do before it did this.

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use epiphyte_api::WorkloadKind::{Deployment, StatefulSet};
 use serde_json::json;
 
-use crate::scene::*;
 use crate::support::*;
 
 /// The user whose rights the test grants.

@@ -42,6 +42,11 @@ fn a_dry_run_shows_the_injection_and_leaves_nothing_behind() {
         let known = Subject::create(cluster, &deployment("dry-run", "known")).await;
         cluster.lumigo("dry-run").await;
         known.until_injected().await;
+        until("the Lumigo lists what is injected", || async {
+            let lumigo = cluster.get("operator.lumigo.io/v1", "lumigoes", "dry-run", "lumigo").await;
+            lumigo.is_some_and(|it| it["status"]["instrumentedResources"][0]["name"] == "known")
+        })
+        .await;
         let mark = cluster.plane.audit().mark().expect("the audit log is read");
         let path = "/apis/apps/v1/namespaces/dry-run/deployments?dryRun=All";
         let shown = cluster.send("POST", path, "application/json", &deployment("dry-run", "cart")).await;

@@ -1,5 +1,8 @@
-//! What happens while the operator is away, or a definition is: on control planes of their own.
+//! What happens while the operator is away, or a definition is, or everything is to go: on control planes of their own.
 
+use std::process::{Command, Stdio};
+
+use epiphyte_testbed::FakeNode;
 use serde_json::{Value, json};
 
 use crate::scene::*;
@@ -132,4 +135,79 @@ async fn every_replica_writes_the_files_and_whoever_leads_next_goes_on() {
         "{of_lumigo:?}"
     );
     assert_eq!(given_away(&second.log()), None);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_uninstallation_takes_off_what_a_lumigo_would_leave_and_goes_on_past_what_vanishes_or_is_refused() {
+    let cluster = Cluster::ready().await;
+    let operator = cluster.operator(&OperatorOptions::default()).await;
+    let mut before = Vec::new();
+    let mut subjects = Vec::new();
+    for ns in ["leaving", "vanishing", "refused"] {
+        cluster.namespace(ns, None).await;
+        let cart = Subject::create(&cluster, &idle(deployment(ns, "cart"))).await;
+        before.push(cart.template().await);
+        let stay = json!({ "tracing": { "injection": { "removeLumigoFromResourcesOnDeletion": false } } });
+        admit(&cluster, ns, &stay).await;
+        cart.until_injected().await;
+        subjects.push(cart);
+    }
+    for object in no_deletion("refused") {
+        cluster.kubectl_with(&["apply", "-f", "-"], &object);
+    }
+    let uri = "/apis/operator.lumigo.io/v1/namespaces/refused/lumigoes/lumigo?dryRun=All";
+    until("the policy is in force", || async {
+        cluster.send("DELETE", uri, "application/json", &json!({})).await.is_err()
+    })
+    .await;
+    cluster.plane.update_node(&FakeNode::new("node-1")).await.expect("the devices are withdrawn");
+
+    let mut uninstaller = Command::new(env!("CARGO_BIN_EXE_epiphyte"))
+        .args(["operator", "--uninstall", "--namespace", SYSTEM, "--timeout", "90s"])
+        .env("KUBECONFIG", cluster.plane.kubeconfig())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the uninstaller starts");
+    // Somebody else deletes one at the same time.
+    cluster.kubectl(&["delete", "lumigo", "lumigo", "-n", "vanishing", "--ignore-not-found"]);
+    for subject in &subjects {
+        subject.until_bare().await;
+    }
+    assert!(uninstaller.try_wait().expect("it can be waited for").is_none(), "it goes on while one is refused");
+    cluster.kubectl(&["delete", "validatingadmissionpolicybinding,validatingadmissionpolicy", "no-deletion"]);
+    let status = eventually("the uninstaller ends", || {
+        let status = uninstaller.try_wait().expect("it can be waited for");
+        async move { status }
+    })
+    .await;
+    assert!(status.success(), "{status}");
+    for (subject, before) in subjects.iter().zip(before) {
+        assert_eq!(subject.template().await, before, "{subject}");
+    }
+    operator.kill();
+}
+
+/// A policy that refuses the deletion of Lumigoes in a namespace, and its binding.
+fn no_deletion(namespace: &str) -> [Value; 2] {
+    let api_version = "admissionregistration.k8s.io/v1";
+    let rules = json!([{
+        "apiGroups": ["operator.lumigo.io"], "apiVersions": ["*"], "operations": ["DELETE"], "resources": ["lumigoes"],
+    }]);
+    let policy = json!({
+        "apiVersion": api_version, "kind": "ValidatingAdmissionPolicy", "metadata": { "name": "no-deletion" },
+        "spec": {
+            "matchConstraints": {
+                "resourceRules": rules,
+                "namespaceSelector": { "matchLabels": { "kubernetes.io/metadata.name": namespace } },
+            },
+            "validations": [{ "expression": "false", "message": "not now" }],
+        },
+    });
+    let binding = json!({
+        "apiVersion": api_version, "kind": "ValidatingAdmissionPolicyBinding", "metadata": { "name": "no-deletion" },
+        "spec": { "policyName": "no-deletion", "validationActions": ["Deny"] },
+    });
+    [policy, binding]
 }

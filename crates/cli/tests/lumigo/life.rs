@@ -100,6 +100,32 @@ fn deleting_a_lumigo_gives_back_the_template_as_it_was() {
 }
 
 #[test]
+fn a_manifest_of_the_original_counts_as_it_stands() {
+    run(async |cluster| {
+        let ns = "original";
+        cluster.namespace(ns, None).await;
+        let cart = Subject::create(cluster, &deployment(ns, "cart")).await;
+        cluster.apply(&token_secret(ns, TOKEN)).await;
+        let mut object = lumigo_that(ns, "lumigo", &json!({ "tracing": { "injection": { "enabled": true } } }));
+        object["apiVersion"] = json!("operator.lumigo.io/v1alpha1");
+        cluster.kubectl_with(&["apply", "-f", "-"], &object);
+        until_active(cluster, ns, "lumigo").await;
+        cart.until_injected().await;
+        let shown = cluster.get("operator.lumigo.io/v1alpha1", "lumigoes", ns, "lumigo").await.expect("it is served");
+        let injection = json!({
+            "enabled": true, "injectLumigoIntoExistingResourcesOnCreation": true,
+            "removeLumigoFromResourcesOnDeletion": true,
+        });
+        assert_eq!(shown.pointer("/spec/tracing"), Some(&json!({ "enabled": true, "injection": injection })));
+        let kube_events = json!({ "enabled": true, "kubeEvents": { "enabled": true } });
+        assert_eq!(shown.pointer("/spec/infrastructure"), Some(&kube_events));
+        assert_eq!(shown.pointer("/spec/logging"), Some(&json!({ "enabled": false })));
+        cluster.kubectl(&["delete", "lumigoes.v1alpha1.operator.lumigo.io", "lumigo", "-n", ns]);
+        assert!(is_bare(&cart.template().await));
+    });
+}
+
+#[test]
 fn the_finalizer_is_on_before_anything_is_injected() {
     run(async |cluster| {
         let ns = "finalizer-first";
@@ -118,6 +144,21 @@ fn the_finalizer_is_on_before_anything_is_injected() {
         };
         let (held, injected) = (place("lumigoes", LUMIGO_FINALIZER), place("deployments", "lumigo-injector"));
         assert!(held.expect("the finalizer was put on") < injected.expect("it was injected"), "{held:?} {injected:?}");
+    });
+}
+
+#[test]
+fn a_finalizer_that_somebody_takes_off_comes_back() {
+    run(async |cluster| {
+        let ns = "finalizer-back";
+        tenant(cluster, ns, &json!({})).await;
+        cluster.merge(&lumigo(ns, "lumigo"), "", &json!({ "metadata": { "finalizers": ["test/own"] } })).await;
+        until("it is back beside the other", || async {
+            let object = cluster.get("operator.lumigo.io/v1", "lumigoes", ns, "lumigo").await.expect("the Lumigo");
+            object.pointer("/metadata/finalizers") == Some(&json!(["test/own", LUMIGO_FINALIZER]))
+        })
+        .await;
+        until_active(cluster, ns, "lumigo").await;
     });
 }
 

@@ -167,12 +167,6 @@ pub fn token_reference(template: &Value) -> Option<(String, String)> {
     Some((reference["name"].as_str()?.to_owned(), reference["key"].as_str()?.to_owned()))
 }
 
-/// The manifest without a pod to run.
-pub fn idle(mut manifest: Value) -> Value {
-    manifest["spec"]["replicas"] = json!(0);
-    manifest
-}
-
 /// A policy that refuses every update of the Deployment `stuck` in a namespace, and its binding.
 pub fn refusal(namespace: &str) -> [Value; 2] {
     let api_version = "admissionregistration.k8s.io/v1";

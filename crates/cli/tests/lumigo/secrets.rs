@@ -74,6 +74,33 @@ fn a_blank_name_or_key_is_refused_at_once_and_no_reference_at_all_is_told() {
 }
 
 #[test]
+fn a_name_that_no_secret_can_have_is_told_and_never_asked_for() {
+    run(async |cluster| {
+        let ns = "odd-names";
+        cluster.namespace(ns, None).await;
+        cluster.apply(&token_secret(ns, TOKEN)).await;
+        cluster.namespace("odd-names-other", None).await;
+        cluster.apply(&token_secret("odd-names-other", TOKEN)).await;
+        let mark = cluster.plane.audit().mark().expect("the audit log is read");
+        let elsewhere = "../../odd-names-other/secrets/lumigo-credentials";
+        let names = [elsewhere, "lumigo-credentials?watch=true", "?limit=1", "a b", "..", "Upper", "100%", "grün"];
+        for name in names {
+            let reference = json!({ "lumigoToken": { "secretRef": { "name": name, "key": "token" } } });
+            cluster.create(&lumigo_that(ns, "lumigo", &reference)).await;
+            until_error(cluster, ns, "lumigo", "cannot retrieve secret 'odd-names/").await;
+            delete_lumigo(cluster, ns).await;
+        }
+        admit(cluster, ns, &json!({})).await;
+        let asked = cluster.plane.audit().since(mark).expect("the audit log is read");
+        let odd = asked.iter().filter(|entry| {
+            entry.user.username == OPERATOR && entry.request_uri.contains("odd-names") && entry.is_about("secrets")
+        });
+        let uris: Vec<&str> = odd.map(|entry| entry.request_uri.as_str()).collect();
+        assert!(uris.iter().all(|uri| uri.ends_with("/odd-names/secrets/lumigo-credentials")), "{uris:?}");
+    });
+}
+
+#[test]
 fn a_rotated_token_reaches_the_files_within_the_polling_period_and_rolls_nothing() {
     run(async |cluster| {
         let ns = "rotated";

@@ -51,6 +51,25 @@ fn a_label_that_turns_from_false_to_true_has_a_deployment_injected() {
 }
 
 #[test]
+fn a_label_takes_a_workload_out_of_its_lumigo_and_its_removal_puts_it_back() {
+    run(async |cluster| {
+        let ns = "opted-out";
+        cluster.namespace(ns, None).await;
+        let cart = Subject::create(cluster, &deployment(ns, "cart")).await;
+        let before = cart.template().await;
+        admit(cluster, ns, &json!({})).await;
+        cart.until_injected().await;
+        cart.label(Some("False")).await;
+        assert_eq!(cart.template().await, before, "in the same write");
+        until_listed(cluster, ns, &[]).await;
+        cart.label(None).await;
+        assert!(is_injected(&cart.template().await), "in the same write");
+        until_listed(cluster, ns, &["Deployment/cart"]).await;
+        assert_eq!((cart.generation().await, cart.writes()), (4, 1));
+    });
+}
+
+#[test]
 fn labels_beside_the_mark_choose_secret_and_key_and_what_is_sent() {
     run(async |cluster| {
         let ns = "companions";

@@ -126,8 +126,9 @@ fn six_kinds_in_three_languages_send_spans_with_the_token_of_their_namespace_and
         ];
         let those = workloads.each_ref().map(|(kind, name, ..)| (*kind, *name));
         let pods = ["web", "everywhere", "ledger", "bare"];
-        let manifests =
-            workloads.each_ref().map(|(kind, name, container, _)| of_kind(*kind, name, &[container.clone()]));
+        let manifests = workloads
+            .each_ref()
+            .map(|(kind, name, container, _)| of_kind(*kind, name, std::slice::from_ref(container)));
         installed.apply(namespace, &manifests);
         let mut classes = BTreeMap::new();
         for name in pods {

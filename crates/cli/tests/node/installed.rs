@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use epiphyte_testbed::otlp::{Receiver, Span};
 use epiphyte_testbed::{ControlPlane, image, no_node, skipped};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -18,8 +19,11 @@ pub const NODE: &str = "node-a";
 pub const AGENT: &str = "epiphyte-node";
 const SYSTEM: &str = "epiphyte-system";
 
+/// Leads the Service of the telemetry proxy to the test bed's receiver.
+const RECEIVER: &str = "examples/services/receiver.yaml";
+
 /// How long spans may take to come: a program has to start anew with its agent, beside others that do.
-const PATIENCE: Duration = Duration::from_secs(180);
+pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Every image that a test needs.
 const IMAGES: [&str; 8] =
@@ -40,6 +44,42 @@ pub struct Installed {
 pub fn test(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
     let _beside = DISTURBANCE.read().unwrap_or_else(std::sync::PoisonError::into_inner);
     run(namespace, test);
+}
+
+/// Runs a test with an installation of its own, without a receiver.
+pub fn test_apart(test: impl AsyncFnOnce(&Cluster)) {
+    test_bare(async |cluster| {
+        install(cluster, &["deploy/epiphyte.yaml", RECEIVER]).await;
+        hide_receiver(cluster);
+        test(cluster).await;
+    });
+}
+
+/// Runs a test on a node of its own where nothing is installed.
+pub fn test_bare(test: impl AsyncFnOnce(&Cluster)) {
+    match prerequisites() {
+        Ok(images) => Runtime::new().expect("a runtime").block_on(async { test(&start(&images).await).await }),
+        Err(why) => skipped(&why),
+    }
+}
+
+/// Puts the test bed's receiver where the telemetry proxy would be, before anything is installed.
+pub async fn show_receiver(cluster: &Cluster) {
+    cluster.namespace(SYSTEM, None).await;
+    let manifests = std::fs::read_to_string(repository().join(RECEIVER)).expect("the manifests");
+    for document in yaml_serde::Deserializer::from_str(&manifests) {
+        let object = Value::deserialize(document).expect("YAML");
+        if object["kind"] != "CollectorsGroup" {
+            cluster.kubectl_with(&["apply", "-f", "-"], &object);
+        }
+    }
+}
+
+/// Takes it away again: a Service of others would keep its namespace there.
+pub fn hide_receiver(cluster: &Cluster) {
+    for object in ["service/epiphyte-telemetry-proxy", "endpointslice/epiphyte-telemetry-proxy"] {
+        cluster.kubectl(&["delete", "-n", SYSTEM, object]);
+    }
 }
 
 /// Runs a test in a namespace while no other runs.
@@ -93,10 +133,12 @@ pub struct Restoration<'a> {
 impl Drop for Restoration<'_> {
     fn drop(&mut self) {
         for command in self.commands {
-            match self.installed.cluster.try_kubectl(command, "") {
-                Ok(_) => {}
-                Err(error) if std::thread::panicking() => eprintln!("kubectl {command:?}: {error}"),
-                Err(error) => panic!("kubectl {command:?}: {error}"),
+            let done = self.installed.cluster.try_kubectl(command, "");
+            // A second panic would end the process.
+            if std::thread::panicking() {
+                done.map_or_else(|error| eprintln!("kubectl {command:?}: {error}"), drop);
+            } else {
+                done.expect("all is given back");
             }
         }
     }
@@ -104,12 +146,15 @@ impl Drop for Restoration<'_> {
 
 impl Installed {
     fn start() -> Result<Self, String> {
-        if let Some(why) = no_node().expect("try") {
-            return Err(why);
-        }
-        let images = image::folder().ok_or("there are no images; `cargo xtask test` builds them")?;
+        let images = prerequisites()?;
         let runtime = Runtime::new().expect("a runtime");
-        let (cluster, receiver) = runtime.block_on(install(&images));
+        let (cluster, receiver) = runtime.block_on(async {
+            let cluster = start(&images).await;
+            let receiver = cluster.plane.receiver().expect("a receiver");
+            // Until there is a proxy, a receiver is in its place.
+            install(&cluster, &["deploy/epiphyte.yaml", RECEIVER]).await;
+            (cluster, receiver)
+        });
         Ok(Self { runtime, cluster, receiver })
     }
 
@@ -195,16 +240,27 @@ impl Installed {
     }
 }
 
-/// Installs as a person does: definitions, manifests, and (until there is a proxy) a receiver in its place.
-async fn install(images: &Path) -> (Cluster, Receiver) {
+/// The folder of images, or why there can be no node.
+fn prerequisites() -> Result<PathBuf, String> {
+    if let Some(why) = no_node().expect("try") {
+        return Err(why);
+    }
+    Ok(image::folder().ok_or("there are no images; `cargo xtask test` builds them")?)
+}
+
+/// A cluster with a node that has every image.
+async fn start(images: &Path) -> Cluster {
     let plane = ControlPlane::builder().with_node(NODE).start().await.expect("a node");
-    let receiver = plane.receiver().expect("a receiver");
     for name in IMAGES {
         plane.load_image(&images.join(format!("{name}.tar"))).await.expect("an image");
     }
-    let cluster = Cluster { client: plane.client(), plane };
+    Cluster { client: plane.client(), plane }
+}
+
+/// Installs as a person does: definitions and manifests.
+async fn install(cluster: &Cluster, manifests: &[&str]) {
     cluster.define();
-    for file in ["deploy/epiphyte.yaml", "examples/services/receiver.yaml"] {
+    for file in manifests {
         cluster.kubectl(&["apply", "--server-side", "-f", &repository().join(file).display().to_string()]);
     }
     let group =
@@ -212,7 +268,6 @@ async fn install(images: &Path) -> (Cluster, Receiver) {
     cluster.merge(&group, "status", &json!({ "status": { "ready": true } })).await;
     cluster.kubectl(&["rollout", "status", "-n", AGENT, "daemonset/epiphyte-node-agent", "--timeout=120s"]);
     cluster.kubectl(&["rollout", "status", "-n", SYSTEM, "deployment/epiphyte-operator", "--timeout=120s"]);
-    (cluster, receiver)
 }
 
 pub fn repository() -> PathBuf {

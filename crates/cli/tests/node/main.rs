@@ -11,9 +11,11 @@ mod support;
 
 mod detection;
 mod environment;
+mod goes;
 mod injected;
 mod installed;
 mod lives_on;
 mod odd;
+mod readme;
 mod spans;
 mod workloads;

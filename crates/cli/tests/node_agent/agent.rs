@@ -125,6 +125,16 @@ impl Agent {
     pub fn stop(mut self) -> bool {
         let told = Command::new("kill").args(["-TERM", &self.pid().to_string()]).status();
         assert!(told.expect("kill runs").success());
+        self.ends()
+    }
+
+    /// What the agent has logged so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Waits until the agent has ended by itself; true if it said that all went well.
+    pub fn ends(&mut self) -> bool {
         let deadline = Instant::now() + Duration::from_secs(30);
         loop {
             if let Some(status) = self.child.try_wait().expect("the agent can be waited for") {
@@ -140,7 +150,7 @@ impl Drop for Agent {
     #[expect(clippy::print_stderr, reason = "the log explains why the test fails")]
     fn drop(&mut self) {
         if std::thread::panicking() {
-            eprintln!("--- the agent's log ---\n{}", fs::read_to_string(&self.log).unwrap_or_default());
+            eprintln!("--- the agent's log ---\n{}", self.log());
         }
         // It may be gone already.
         let _ = self.child.kill();

@@ -5,6 +5,7 @@
 mod support;
 
 mod agent;
+mod departure;
 mod detection;
 mod devices;
 mod go;

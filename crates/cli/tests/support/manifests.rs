@@ -9,6 +9,15 @@ pub const PYTHON: &str = Device::Python.resource();
 pub const JAVASCRIPT: &str = Device::JavaScript.resource();
 pub const GO: &str = Device::Go.resource();
 
+/// Settings of operators of which the next one is to take over soon.
+pub const SHORT_LEASE: &str = "leaderElection: {leaseDuration: 5s}\n";
+
+/// A manifest without a pod to run.
+pub fn idle(mut manifest: Value) -> Value {
+    manifest["spec"]["replicas"] = json!(0);
+    manifest
+}
+
 /// A ready node that offers every device.
 pub fn node(name: &str) -> FakeNode {
     Device::ALL.into_iter().fold(FakeNode::new(name), |node, device| node.offers(device.resource(), "100"))

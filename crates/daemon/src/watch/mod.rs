@@ -32,6 +32,10 @@ pub trait Sink<T> {
     fn listed(&self, keys: &HashSet<ObjectKey>);
     /// The watch failed; it tries again.
     fn failed(&self);
+    /// Whether a failure says that there are no objects, as where the kind is not served.
+    fn is_empty(&self, _error: &watcher::Error) -> bool {
+        false
+    }
     /// Tells of a failure, unless it is the same that was told last. Answers whether its end is to be told too.
     fn tell(&self, error: &watcher::Error, text: &str) -> bool;
 }
@@ -108,6 +112,11 @@ impl<S> Watch<S> {
     where
         S: Sink<T>,
     {
+        if self.sink.is_empty(error) {
+            self.sink.listed(&HashSet::new());
+            self.awaited = None;
+            return;
+        }
         self.sink.failed();
         let text = chain(error);
         if self.told.as_ref() != Some(&text) && self.sink.tell(error, &text) {

@@ -22,6 +22,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use epiphyte_api::Device;
 use epiphyte_api::names::{DEVICE_MOUNT_PATH, DEVICE_PRELOAD};
@@ -67,6 +68,8 @@ impl StoreError {
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     root: Arc<Path>,
+    /// Set when everything was removed for good: nothing is put there any more.
+    closed: Arc<AtomicBool>,
 }
 
 /// Held while anything is put in place or removed, by one process at a time. A process that dies lets go of it.
@@ -77,7 +80,7 @@ struct Lock {
 impl Store {
     /// The host folder has the same path here and on the host.
     pub(crate) fn new(root: &Path) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), closed: Arc::default() }
     }
 
     fn agents(&self) -> PathBuf {
@@ -93,6 +96,20 @@ impl Store {
     }
 
     fn lock(&self) -> Result<Lock, StoreError> {
+        self.open()?;
+        let lock = self.lock_anyway()?;
+        self.open()?;
+        Ok(lock)
+    }
+
+    fn open(&self) -> Result<(), StoreError> {
+        if self.closed.load(Ordering::SeqCst) {
+            return Err(StoreError::new("was told to leave", &self.root)(io::ErrorKind::Other.into()));
+        }
+        Ok(())
+    }
+
+    fn lock_anyway(&self) -> Result<Lock, StoreError> {
         folder(&self.root)?;
         let path = self.root.join("lock");
         let failed = |source| StoreError { what: "cannot lock", path: path.clone(), source };
@@ -142,11 +159,17 @@ impl Store {
         self.sweep(lock)
     }
 
-    /// Removes everything: for good, when Epiphyte is uninstalled.
+    /// Removes everything: for good, when Epiphyte is uninstalled. What else this process was about to put there comes
+    /// too late.
     ///
     /// # Errors
     /// Something cannot be removed.
     pub(crate) fn clean(&self) -> Result<(), StoreError> {
+        self.closed.store(true, Ordering::SeqCst);
+        if !self.root.is_dir() {
+            return Ok(());
+        }
+        let _lock = self.lock_anyway()?;
         for path in [self.agents(), self.devices(), self.incoming(), self.root.join("lock")] {
             let removed = if path.is_dir() { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
             gone(removed).map_err(StoreError::new("cannot remove", &path))?;

@@ -125,4 +125,7 @@ fn cleaning_leaves_nothing() {
     scene.store.clean().unwrap();
     assert!(!scene.folder.path().join("host").exists());
     scene.store.clean().unwrap();
+    // Somebody of this process who comes too late.
+    assert!(scene.store.put_in_place(&scene.folder.path().join("source")).is_err());
+    assert!(!scene.folder.path().join("host").exists());
 }

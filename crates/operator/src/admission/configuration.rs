@@ -1,7 +1,7 @@
 //! The object that makes the API server call the webhook, as the chart installs it and as we make it outside the cluster.
 
 use epiphyte_api::WorkloadKind;
-use epiphyte_api::names::SYSTEM_NAMESPACES;
+use epiphyte_api::names::{PART_OF, PART_OF_LABEL, SYSTEM_NAMESPACES};
 use k8s_openapi::api::admissionregistration::v1::{
     MatchCondition, MutatingWebhook, MutatingWebhookConfiguration, RuleWithOperations,
 };
@@ -35,7 +35,11 @@ pub fn configuration(name: &str, options: &Options, bundle: Option<&str>) -> Mut
         timeout_seconds: Some(5),
     };
     MutatingWebhookConfiguration {
-        metadata: ObjectMeta { name: Some(name.to_owned()), ..ObjectMeta::default() },
+        metadata: ObjectMeta {
+            name: Some(name.to_owned()),
+            labels: Some([(PART_OF_LABEL.to_owned(), PART_OF.to_owned())].into()),
+            ..ObjectMeta::default()
+        },
         webhooks: Some(vec![webhook]),
     }
 }
@@ -99,7 +103,7 @@ mod tests {
         let expected = json!({
             "apiVersion": "admissionregistration.k8s.io/v1",
             "kind": "MutatingWebhookConfiguration",
-            "metadata": { "name": "epiphyte" },
+            "metadata": { "name": "epiphyte", "labels": { "app.kubernetes.io/part-of": "epiphyte" } },
             "webhooks": [{
                 "name": "instrument.epiphyte.dev",
                 "admissionReviewVersions": ["v1"],

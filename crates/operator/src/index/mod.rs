@@ -26,6 +26,7 @@ pub use lumigo::{LumigoRecord, lumigo_status_digest};
 pub use namespace::NamespaceRecord;
 pub use node::NodeFact;
 pub use source::{SourceRecord, SourceTarget};
+use uninstalling::Uninstalling;
 pub use uninstalling::UninstallingMark;
 pub use workload::Transition;
 
@@ -118,8 +119,12 @@ pub struct Index {
     collectors: CollectorsIndex,
     /// Every node, by its watch; sorted by name.
     nodes: Vec<Node>,
-    /// Whether the ConfigMap that says so is there.
-    uninstalling: bool,
+    /// What the ConfigMap says that is there while Epiphyte is being uninstalled; by its watch.
+    uninstalling: Uninstalling,
+    /// Whether the first list of that watch is complete; set by it.
+    knows_uninstalling: bool,
+    /// Whether this is the uninstaller's own; set at the start.
+    uninstalls: bool,
     /// Workloads whose instrumentation others have changed; `None` while nobody asks.
     transitions: Option<Vec<Transition>>,
 }
@@ -142,7 +147,9 @@ impl Index {
             details: HashMap::new(),
             collectors: CollectorsIndex::new(settings.collectors.unready_grace_period),
             nodes: Vec::new(),
-            uninstalling: false,
+            uninstalling: Uninstalling::default(),
+            knows_uninstalling: false,
+            uninstalls: false,
             transitions: None,
         }
     }
@@ -166,7 +173,7 @@ impl Index {
         Facts {
             workload,
             current,
-            uninstalling: self.uninstalling,
+            uninstalling: self.is_uninstalling(),
             settings: &self.settings,
             namespace: self.namespaces.get(&workload.namespace).unwrap_or(&NOTHING_KNOWN),
             sources: self.workload_sources.get(&key).map_or(&[], Vec::as_slice),
@@ -216,10 +223,5 @@ impl Index {
     /// Lets time pass: a loss of the collectors may have outlasted the grace period.
     pub fn pass_time(&mut self, now: Timestamp) -> Change {
         self.collectors.pass_time(now)
-    }
-
-    /// Whether Epiphyte is being uninstalled.
-    pub fn is_uninstalling(&self) -> bool {
-        self.uninstalling
     }
 }

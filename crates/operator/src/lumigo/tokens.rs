@@ -1,6 +1,6 @@
 //! Reads the Secrets that Lumigoes name, each by its name, again and again on every replica. Nothing lists or watches secrets.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,13 +23,13 @@ use crate::metrics::Metrics;
 const PERIOD: Duration = Duration::from_secs(10);
 
 /// How often it is looked whether a Secret is due, so that one that is newly named is read at once.
-const TICK: Duration = Duration::from_millis(200);
+const TICK: Duration = Duration::from_millis(300);
 
 /// Secrets that are read at the same time.
 const CONCURRENCY: usize = 8;
 
 /// How long an answer is waited for.
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(3);
 
 /// A key of a Secret in a namespace.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -86,7 +86,9 @@ impl Reader {
     async fn read(&self, place: &Place) {
         let Place { namespace, token: TokenRef { name, key } } = place;
         let api: Api<Secret> = Api::namespaced(self.client.clone(), namespace);
-        let state = match tokio::time::timeout(PATIENCE, api.get_opt(name)).await {
+        // Such a name would be another request than one for a Secret of the namespace.
+        let question = async { if place.token.names_a_secret() { api.get_opt(name).await } else { Ok(None) } };
+        let state = match tokio::time::timeout(PATIENCE, question).await {
             Ok(Ok(Some(secret))) => TokenState::read(&secret.data.unwrap_or_default(), key),
             Ok(Ok(None)) => TokenState::Bad(Reason::SecretNotFound),
             Ok(Err(kube::Error::Api(status))) if status.code == 403 => TokenState::Bad(Reason::SecretForbidden),
@@ -115,7 +117,7 @@ impl Reader {
 }
 
 /// The places that the Lumigoes that count name.
-fn wanted(index: &Index) -> Vec<Place> {
+fn wanted(index: &Index) -> HashSet<Place> {
     let counting = index.lumigoes().filter(|lumigo| index.counts(lumigo) && !lumigo.fact.deleting);
     let place = |lumigo: &crate::index::LumigoRecord| {
         let token = lumigo.fact.token.clone().filter(|token| !token.name.is_empty() && !token.key.is_empty())?;

@@ -12,10 +12,12 @@ use kube::runtime::watcher;
 use kube::{Api, Client};
 use serde::Deserialize as _;
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::SharedIndex;
 use crate::dirty::Dirty;
+use crate::engine::Purpose;
 use crate::index::{
     Change, CollectorsGroupFact, DetailsFact, Fact, LumigoRecord, NamespaceRecord, NodeFact, SourceRecord,
     UninstallingMark,
@@ -32,6 +34,9 @@ pub(crate) struct Sink {
     pub(crate) dirty: Dirty,
     pub(crate) synced: Ready,
     pub(crate) metrics: Metrics,
+    pub(crate) purpose: Purpose,
+    /// Cancelled once the cluster says that Epiphyte is uninstalled.
+    pub(crate) over: CancellationToken,
 }
 
 /// Starts all watches. They run until the set is dropped.
@@ -74,7 +79,12 @@ impl<T: Watched + Fact> epiphyte_daemon::Sink<T> for Sink {
     }
 
     fn apply(&self, _key: ObjectKey, fact: T) {
-        let change = fact.apply(&mut self.index.write(), Timestamp::now());
+        let mut index = self.index.write();
+        let change = fact.apply(&mut index, Timestamp::now());
+        if index.is_uninstalled() {
+            self.over.cancel();
+        }
+        drop(index);
         self.dirty.mark(change);
     }
 
@@ -99,6 +109,10 @@ impl<T: Watched + Fact> epiphyte_daemon::Sink<T> for Sink {
 
     fn failed(&self) {
         self.metrics.watch_error(T::SERVED.plural);
+    }
+
+    fn is_empty(&self, error: &watcher::Error) -> bool {
+        self.purpose == Purpose::Uninstall && status_of(error) == Some(404)
     }
 
     fn tell(&self, error: &watcher::Error, text: &str) -> bool {

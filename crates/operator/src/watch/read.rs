@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use epiphyte_api::names::{DETECT_LABEL, DETECT_PENDING, LUMIGO_FINALIZER};
+use epiphyte_api::names::{DETECT_LABEL, DETECT_PENDING, LUMIGO_FINALIZER, UNINSTALLED};
 use epiphyte_api::{
     CollectorsGroupStatus, Device, InstrumentedApplicationSpec, InstrumentedApplicationStatus, LumigoSpec,
     LumigoStatus, SourceSpec, WorkloadKind, lumigo_condition,
@@ -51,6 +51,8 @@ struct Metadata {
 struct Annotations {
     #[serde(rename = "odigos.io/instrument")]
     instrument: Option<String>,
+    #[serde(rename = "epiphyte.dev/phase")]
+    phase: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -115,7 +117,9 @@ impl Watched for UninstallingMark {
     type Manifest = Bare;
 
     fn read(manifest: Bare) -> Self {
-        Self { key: manifest.metadata.key() }
+        let key = manifest.metadata.key();
+        let phase = manifest.metadata.annotations.and_then(|annotations| annotations.phase);
+        Self { key, over: phase.as_deref() == Some(UNINSTALLED) }
     }
 }
 

@@ -23,6 +23,7 @@ use crate::failure::Failure;
 use crate::index::WorkloadKey;
 use crate::metrics::Metrics;
 use crate::queue::Queue;
+use crate::stuck::Stuck;
 use crate::workloads::Workloads;
 
 /// Workloads that are written at the same time.
@@ -37,6 +38,7 @@ pub(crate) struct Writer {
     pub(crate) events: Events,
     pub(crate) leader: watch::Receiver<bool>,
     pub(crate) metrics: Metrics,
+    pub(crate) stuck: Stuck,
 }
 
 impl Writer {
@@ -65,10 +67,15 @@ impl Writer {
         match self.operate(key).await {
             Ok(outcome) => {
                 self.metrics.written("workload", outcome.as_str());
+                self.stuck.forget(key);
                 self.queue.done(key);
             }
-            Err(Failure::Gone) => self.queue.done(key),
+            Err(Failure::Gone) => {
+                self.stuck.forget(key);
+                self.queue.done(key);
+            }
             Err(failure) => {
+                self.stuck.note(key, &failure);
                 self.metrics.written("workload", failure.category());
                 match failure {
                     Failure::Conflict(_) => debug!(workload = %key, %failure, "trying again"),
