@@ -44,7 +44,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
-    logs::start(&arguments.logs)?;
+    logs::start(&arguments.logs, logs::USUAL)?;
     // As for all our programs: a kubeconfig where one is named, else the pod's service account.
     let is_named = std::env::var_os("KUBECONFIG").is_some_and(|path| !path.is_empty());
     let is_in_pod = std::env::var_os("KUBERNETES_SERVICE_HOST").is_some();

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use epiphyte_api::names::{HOST_IS_CLEAN, PHASE_ANNOTATION, UNINSTALLED, UNINSTALLING_CONFIG_MAP};
-use epiphyte_daemon::{Named, ObjectKey, Ready, Served, Watched, chain};
+use epiphyte_daemon::{Backoff, Named, ObjectKey, Ready, Served, Watched, chain};
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::api::{Patch, PatchParams};
 use kube::runtime::watcher;
@@ -18,7 +18,6 @@ use serde::Deserialize;
 use tokio::time::{Instant, sleep};
 use tracing::{debug, info, warn};
 
-use crate::backoff::Backoff;
 use crate::kubelet::PodResources;
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError};
