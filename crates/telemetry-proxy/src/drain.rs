@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::time::{Instant, sleep};
+use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::collector::{Collector, Wish};
@@ -25,23 +25,23 @@ pub(crate) async fn drain(ground: &Ground, collector: &Collector, wishes: &watch
         warn!(%error, "cannot drain the queue; what is in it stays on disk");
         return;
     }
-    let listen = &ground.settings.listen;
+    let mut ups = collector.ups.subscribe();
     wishes.send_modify(|wish| {
         if let Wish::Run(number) = wish {
             *number += 1;
         }
     });
-    let deadline = Instant::now() + LIMIT;
-    while Instant::now() < deadline {
-        sleep(INTERVAL).await;
-        // The old configuration's word does not count.
-        if http::is_bound(listen.http).await {
-            continue;
+    let sent = async {
+        // Before that its metrics tell of queues that it has not opened yet. That the sender is gone cannot be: it is `collector`'s.
+        let _ = ups.changed().await;
+        let port = ground.settings.listen.traffic_metrics;
+        while !http::metrics(port).await.is_some_and(|text| is_empty(&text)) {
+            sleep(INTERVAL).await;
         }
-        if http::metrics(listen.traffic_metrics).await.is_some_and(|text| is_empty(&text)) {
-            info!("all that was accepted is sent");
-            return;
-        }
+    };
+    if timeout(LIMIT, sent).await.is_ok() {
+        info!("all that was accepted is sent");
+        return;
     }
     warn!(seconds = LIMIT.as_secs(), "not all was sent in time; what is left stays on disk");
 }

@@ -114,6 +114,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> Result<(), Er
         configuration: places.run.join(name).with_extension("json"),
         memory,
         metrics: metrics.clone(),
+        ups: watch::Sender::new(0),
     };
     let traffic = collector("traffic", Share::of_traffic(ground.memory));
     let events = collector("events", Share::of_events(ground.memory));

@@ -48,6 +48,8 @@ pub(crate) struct Collector {
     /// Its memory.
     pub(crate) memory: Share,
     pub(crate) metrics: Metrics,
+    /// How often it has come up: after each start, and each time that it has read its configuration again.
+    pub(crate) ups: watch::Sender<u64>,
 }
 
 /// Why a process is no more.
@@ -75,7 +77,7 @@ impl Collector {
             };
             let started = Instant::now();
             match self.start() {
-                Ok((child, up)) => match self.attend(child, up, number, &mut wishes).await {
+                Ok((child, before)) => match self.attend(child, before, number, &mut wishes).await {
                     Ended::AsWished => continue,
                     Ended::ByItself(status) => {
                         self.metrics.exits.of(self.name).inc();
@@ -94,8 +96,9 @@ impl Collector {
         }
     }
 
-    /// Starts the process; what comes with it tells whether it has come up.
-    fn start(&self) -> std::io::Result<(Child, watch::Receiver<bool>)> {
+    /// Starts the process; gives it, and how often the Collector had come up before.
+    fn start(&self) -> std::io::Result<(Child, u64)> {
+        let before = *self.ups.borrow();
         let mut child = Command::new(&self.program)
             .arg("--config")
             .arg(format!("file:{}", self.configuration.display()))
@@ -105,20 +108,19 @@ impl Collector {
             .stderr(Stdio::piped())
             .kill_on_drop(true)
             .spawn()?;
-        let (up, is_up) = watch::channel(false);
         if let Some(said) = child.stderr.take() {
-            tokio::spawn(output::forward(self.name, said, up));
+            tokio::spawn(output::forward(self.name, said, self.ups.clone()));
         }
         self.metrics.starts.of(self.name).inc();
         info!(collector = self.name, pid = child.id(), "started the Collector");
-        Ok((child, is_up))
+        Ok((child, before))
     }
 
     /// Looks after a process until it is no more.
     async fn attend(
         &self,
         mut child: Child,
-        up: watch::Receiver<bool>,
+        before: u64,
         mut number: u64,
         wishes: &mut watch::Receiver<Wish>,
     ) -> Ended {
@@ -131,7 +133,7 @@ impl Collector {
             match wish {
                 Wish::Run(wished) if wished == number => {}
                 // Until it is up it does not know the signal, and would die of it: it is started anew instead.
-                Wish::Run(_) if !*up.borrow() => {
+                Wish::Run(_) if *self.ups.borrow() == before => {
                     self.end(child).await;
                     return Ended::AsWished;
                 }

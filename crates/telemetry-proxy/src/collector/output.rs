@@ -12,8 +12,8 @@ const LINE: usize = 4096;
 /// What the Collector says once it is up.
 const UP: &str = "Everything is ready.";
 
-/// Tells each line at the level that it has, until there are no more; and once by `up` that the Collector says to be up.
-pub(super) async fn forward(collector: &'static str, said: impl AsyncRead + Unpin, up: watch::Sender<bool>) {
+/// Tells each line at the level that it has, until there are no more; counts how often the Collector says to have come up.
+pub(super) async fn forward(collector: &'static str, said: impl AsyncRead + Unpin, ups: watch::Sender<u64>) {
     let mut said = BufReader::new(said);
     let mut line = Vec::new();
     loop {
@@ -25,7 +25,7 @@ pub(super) async fn forward(collector: &'static str, said: impl AsyncRead + Unpi
                 let text = String::from_utf8_lossy(&line);
                 tell(collector, &text);
                 if text.contains(UP) {
-                    up.send_replace(true);
+                    ups.send_modify(|ups| *ups += 1);
                 }
             }
         }
