@@ -18,6 +18,9 @@ use crate::watched::Watched;
 /// How often the manager's file is looked at.
 const INTERVAL: Duration = Duration::from_secs(1);
 
+/// How long after a change what it left over is removed: by then the Collector has let go of it.
+const TIDY: Duration = Duration::from_secs(5);
+
 /// How many namespaces that there is no room for are named.
 const NAMED: usize = 20;
 
@@ -43,9 +46,13 @@ impl Steward {
     pub(crate) async fn run(mut self) {
         let (mut due, mut force, mut number): (Option<Vec<Namespace>>, Option<Events>, u64) = (None, None, 0);
         let (mut backoff, mut not_before) = (Backoff::new(2_000, 60_000), Instant::now());
+        let mut untidy: Option<Instant> = None;
         let mut ticks = interval(INTERVAL);
         loop {
             ticks.tick().await;
+            if untidy.take_if(|since| since.elapsed() >= TIDY).is_some() {
+                self.tidy(force.as_ref());
+            }
             if let Some(namespaces) = self.file.changed(input::namespaces, Vec::len) {
                 (due, not_before) = (Some(namespaces), Instant::now());
                 backoff.reset();
@@ -61,8 +68,7 @@ impl Steward {
                     number += 1;
                     self.wishes.send_replace(if next.is_some() { Wish::Run(number) } else { Wish::Rest });
                     info!(namespaces = namespaces.len(), "the Events of these namespaces are collected");
-                    (force, due) = (next, None);
-                    self.tidy(force.as_ref());
+                    (force, due, untidy) = (next, None, Some(Instant::now()));
                 }
                 Err(error) => {
                     self.collector.metrics.invalid.of(self.collector.name).inc();
@@ -100,14 +106,17 @@ impl Steward {
         self.collector.configuration.with_extension("candidate.json")
     }
 
-    /// Removes the tokens that the configuration in force does not name.
+    /// Removes what the configuration in force does not name: tokens, and what waits for being sent under them, which nobody would
+    /// send any more.
     fn tidy(&self, force: Option<&Events>) {
         let named: BTreeSet<&str> = force.iter().flat_map(|events| events.tokens.keys()).map(String::as_str).collect();
-        let folder = self.ground.places.tokens();
-        if let Err(error) = folder::keep_only(&folder, &named)
-            && folder.exists()
-        {
-            warn!(%error, "cannot remove the tokens that are used no more");
+        let places = &self.ground.places;
+        let tokens = folder::keep_only(&places.tokens(), |name| named.contains(name));
+        let queues = folder::keep_only(&places.queue_of(self.collector.name), |name| {
+            render::token_of_queue(name).is_none_or(|digest| named.contains(digest))
+        });
+        if let Err(error) = tokens.and(queues) {
+            warn!(%error, "cannot remove what belongs to tokens that are used no more");
         }
     }
 }

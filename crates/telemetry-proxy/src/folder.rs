@@ -1,6 +1,5 @@
 //! Files for the Collectors: for their owner alone, and never half written.
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -26,11 +25,11 @@ pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
     fs::rename(next, path)
 }
 
-/// Removes the files of a folder that have none of these names.
-pub(crate) fn keep_only(folder: &Path, names: &BTreeSet<&str>) -> io::Result<()> {
+/// Removes the files of a folder whose names are not to be kept.
+pub(crate) fn keep_only(folder: &Path, is_kept: impl Fn(&str) -> bool) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
-        if !entry.file_name().to_str().is_some_and(|name| names.contains(name)) {
+        if !entry.file_name().to_str().is_some_and(&is_kept) {
             fs::remove_file(entry.path())?;
         }
     }
@@ -52,7 +51,7 @@ mod tests {
         replace(&inner.join("one"), b"1").expect("written");
         replace(&inner.join("two"), b"2").expect("written");
         assert_eq!((mode(&inner), mode(&inner.join("one"))), (0o700, 0o600));
-        keep_only(&inner, &BTreeSet::from(["two"])).expect("removed");
+        keep_only(&inner, |name| name == "two").expect("removed");
         let left: Vec<_> =
             fs::read_dir(&inner).expect("read").filter_map(Result::ok).map(|it| it.file_name()).collect();
         assert_eq!(left, ["two"]);

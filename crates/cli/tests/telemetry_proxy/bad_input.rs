@@ -138,12 +138,15 @@ fn the_older_list_of_namespaces_is_understood_and_none_ends_the_collection() {
     let proxy = start(&upstream);
     proxy.write_namespaces(json!({ "shop": token('a'), "web": token('b') }).to_string().as_bytes());
     until("both are collected", || proxy.logged("namespaces=2") == 1);
+    let queues = || std::fs::read_dir(proxy.path("queue/events")).expect("read").count();
+    until("each token has a queue", || queues() == 2);
     proxy.write_namespaces(b"[{\"name\":");
     until("it is seen", || proxy.admin.metric("epiphyte_proxy_unreadable_files_total", &["namespaces"]) >= 1.0);
     assert!(proxy.path("run/events.json").exists());
     proxy.write_namespaces(b"null");
     until("none is collected", || proxy.logged("namespaces=0") == 1);
-    assert_eq!(std::fs::read_dir(proxy.path("run/tokens")).expect("read").count(), 0, "tokens were left behind");
+    let tokens = || std::fs::read_dir(proxy.path("run/tokens")).expect("read").count();
+    until("neither tokens nor queues are left behind", || tokens() + queues() == 0);
 }
 
 #[test]

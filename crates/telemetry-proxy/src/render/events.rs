@@ -76,6 +76,11 @@ pub fn events(ground: &Ground, namespaces: &[Namespace]) -> Option<Events> {
     Some(Events { configuration, tokens, left_out })
 }
 
+/// The digest of the token that a file in the folder of the queues is for, as the Collector names it; `None` for other files.
+pub fn token_of_queue(file: &str) -> Option<&str> {
+    file.strip_prefix("exporter_otlp_http_")?.strip_suffix("_logs")
+}
+
 fn configuration<'a>(ground: &Ground, table: Vec<Route>, digests: impl Iterator<Item = &'a String>) -> Vec<u8> {
     let Ground { settings, access, places, memory } = ground;
     let watched = |mode, interval, exclude_watch_type| Watched { name: "events", mode, interval, exclude_watch_type };

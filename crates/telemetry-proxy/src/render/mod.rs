@@ -7,7 +7,7 @@ mod events;
 mod model;
 mod traffic;
 
-pub use events::{Events, MAX_TOKENS, events};
+pub use events::{Events, MAX_TOKENS, events, token_of_queue};
 pub use traffic::{MESSAGE_MIB, Phase, traffic};
 
 use std::path::{Path, PathBuf};
