@@ -19,6 +19,7 @@ use crate::index::Index;
 use crate::leadership::Leadership;
 use crate::lumigo::{self, Tokens};
 use crate::metrics::Metrics;
+use crate::purpose::Purpose;
 use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::stuck::Stuck;
@@ -40,15 +41,6 @@ pub(crate) struct Setup {
     pub(crate) config: Option<PathBuf>,
     pub(crate) purpose: Purpose,
     pub(crate) election: Election,
-}
-
-/// What an engine is there for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Purpose {
-    /// To do what the facts say.
-    Operate,
-    /// To take everything off, whatever the facts say; a kind that is not served any more has no objects.
-    Uninstall,
 }
 
 /// Whether other replicas may be at work.

@@ -18,6 +18,7 @@ mod leadership;
 mod learn;
 mod lumigo;
 mod metrics;
+mod purpose;
 mod queue;
 mod reload;
 pub mod settings;
@@ -48,7 +49,8 @@ pub use status::instrumented;
 pub use stuck::Hindrance;
 pub use uninstall::{Outlook, Uninstaller, UninstallerOptions};
 
-use crate::engine::{Election, Engine, Purpose, Setup};
+use crate::engine::{Election, Engine, Setup};
+use crate::purpose::Purpose;
 use crate::settings::{Settings, SettingsError};
 
 /// The index, as watches, planning and the webhook share it. Never held over an await.

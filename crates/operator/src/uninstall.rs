@@ -9,8 +9,9 @@ use epiphyte_plan::Replacement;
 use kube::Client;
 
 use crate::due::Due;
-use crate::engine::{Election, Engine, Purpose, Setup};
+use crate::engine::{Election, Engine, Setup};
 use crate::index::WorkloadKey;
+use crate::purpose::Purpose;
 use crate::settings::Settings;
 use crate::stuck::Hindrance;
 

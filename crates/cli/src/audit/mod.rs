@@ -5,6 +5,7 @@ mod installed;
 mod look;
 mod object;
 mod ours;
+mod place;
 mod pod;
 mod render;
 mod strangers;
@@ -22,13 +23,13 @@ pub(crate) use installed::{
 };
 pub(crate) use look::audit;
 pub(crate) use object::{Definitions, is_over};
+pub(crate) use place::system_namespace;
 pub(crate) use pod::Running;
 pub(crate) use render::render;
 pub(crate) use strangers::strangers;
 
 use crate::cluster::Cluster;
 use crate::show::{self, Format};
-use crate::uninstall::system_namespace;
 
 /// List everything of Epiphyte that is in the cluster, or say that nothing is left.
 ///

@@ -3,7 +3,6 @@
 mod lease;
 mod leave;
 mod mark;
-mod place;
 mod progress;
 mod remove;
 mod report;
@@ -23,14 +22,12 @@ use jiff::SignedDuration;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-pub(crate) use place::system_namespace;
-
 use self::mark::Mark;
 use self::progress::Progress;
 use self::remove::Removal;
 use self::report::{Outcome, Report, next};
 use self::work::{Done, Work};
-use crate::audit::{Audit, Definitions, NAMESPACES, audit};
+use crate::audit::{Audit, Definitions, NAMESPACES, audit, system_namespace};
 use crate::cluster::{Cluster, connect};
 use crate::show::{self, Format};
 use crate::stop;

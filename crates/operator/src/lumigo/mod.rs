@@ -5,6 +5,7 @@
 
 mod due;
 mod files;
+mod standing;
 mod status;
 mod steward;
 mod token;

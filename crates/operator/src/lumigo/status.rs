@@ -5,7 +5,7 @@ use epiphyte_plan::Workload;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::due::Standing;
+use super::standing::Standing;
 use crate::index::{Index, LumigoRecord, WorkloadKey};
 
 /// The most workloads that are listed: an object of some thousand would be too large to be stored.

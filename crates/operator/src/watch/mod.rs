@@ -17,12 +17,12 @@ use tracing::{debug, warn};
 
 use crate::SharedIndex;
 use crate::dirty::Dirty;
-use crate::engine::Purpose;
 use crate::index::{
     Change, CollectorsGroupFact, DetailsFact, Fact, LumigoRecord, NamespaceRecord, NodeFact, SourceRecord,
     UninstallingMark,
 };
 use crate::metrics::Metrics;
+use crate::purpose::Purpose;
 
 /// Objects in one page of a first list: few, since a page is held whole while it is read.
 const PAGE: u32 = 50;

@@ -4,7 +4,7 @@ use anyhow::bail;
 use epiphyte_api::names::OPERATOR;
 use serde_json::Value;
 
-use crate::audit::{DEPLOYMENTS, selector, text};
+use super::installed::{DEPLOYMENTS, selector, text};
 use crate::cluster::{Cluster, Refusal};
 
 /// The system namespace: the one that the operator's Deployment is in, else the one that was given. What is done in another
