@@ -52,7 +52,7 @@ fn configurations() -> Vec<Generated> {
         memory: Some(512 << 20),
     };
     let namespace = |(name, digit): (&str, &str)| {
-        Some(Namespace { name: name.to_owned(), token: Token::parse(&format!("t_{}", digit.repeat(21)))? })
+        Some(Namespace { name: name.to_owned(), token: Token::parse(format!("t_{}", digit.repeat(21)))? })
     };
     let namespaces: Vec<Namespace> = [("shop", "a"), ("web", "b")].into_iter().filter_map(namespace).collect();
     let events = render::events(&ground, &namespaces).map(|events| events.configuration).unwrap_or_default();

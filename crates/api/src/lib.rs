@@ -14,6 +14,7 @@ mod lumigo;
 pub mod names;
 mod reason;
 mod source;
+mod token;
 
 pub use catalog::{Agent, Catalog, Version, Versions};
 pub use collectors_group::{CollectorsGroup, CollectorsGroupRole, CollectorsGroupSpec, CollectorsGroupStatus};
@@ -31,3 +32,4 @@ pub use lumigo::{
 };
 pub use reason::{Reason, Severity};
 pub use source::{Source, SourceSpec, SourceWorkload};
+pub use token::Token;

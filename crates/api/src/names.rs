@@ -124,6 +124,15 @@ pub const NODE_AGENT: &str = "epiphyte-node-agent";
 /// Secret in the system namespace with the webhook's authority and serving certificate.
 pub const WEBHOOK_SECRET: &str = "epiphyte-webhook-certificate";
 
+/// File by which the operator tells the telemetry proxy beside it which namespaces to monitor (Lumigo operator).
+pub const NAMESPACES_FILE: &str = "/lumigo/etc/namespaces/namespaces_to_monitor.json";
+
+/// Environment variable that names another place for that file (Lumigo operator).
+pub const NAMESPACES_FILE_VARIABLE: &str = "LUMIGO_NAMESPACE_CONFIGURATIONS";
+
+/// File with the tokens that are admitted, beside the one with the namespaces.
+pub const TOKENS_FILE: &str = "tokens.json";
+
 /// Lease in the system namespace that the writing replica holds.
 pub const LEASE: &str = "epiphyte-operator";
 

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
+use epiphyte_api::names::{NAMESPACES_FILE, NAMESPACES_FILE_VARIABLE};
 use epiphyte_operator::admission::{Target, WebhookUrl};
 use tokio_util::sync::CancellationToken;
 
@@ -45,8 +46,8 @@ pub(crate) struct Arguments {
     #[arg(
         long,
         value_name = "FILE",
-        env = "LUMIGO_NAMESPACE_CONFIGURATIONS",
-        default_value = "/lumigo/etc/namespaces/namespaces_to_monitor.json"
+        env = NAMESPACES_FILE_VARIABLE,
+        default_value = NAMESPACES_FILE
     )]
     namespaces_file: PathBuf,
     #[command(flatten)]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context as _;
 use clap::Args;
+use epiphyte_api::names::{NAMESPACES_FILE, NAMESPACES_FILE_VARIABLE};
 use epiphyte_telemetry_proxy::Access;
 use tokio_util::sync::CancellationToken;
 
@@ -23,8 +24,8 @@ pub(crate) struct Arguments {
     #[arg(
         long,
         value_name = "FILE",
-        env = "LUMIGO_NAMESPACE_CONFIGURATIONS",
-        default_value = "/lumigo/etc/namespaces/namespaces_to_monitor.json"
+        env = NAMESPACES_FILE_VARIABLE,
+        default_value = NAMESPACES_FILE
     )]
     namespaces_file: PathBuf,
     /// The OpenTelemetry Collector's program.

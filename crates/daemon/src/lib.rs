@@ -7,8 +7,10 @@
 pub mod admin;
 mod backoff;
 mod failure;
+pub mod file;
 mod metrics;
 mod ready;
+pub mod settings;
 mod watch;
 
 pub use backoff::Backoff;

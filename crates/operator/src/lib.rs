@@ -35,6 +35,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use epiphyte_daemon::admin;
+use epiphyte_daemon::settings::SettingsError;
 use kube::Client;
 use parking_lot::RwLock;
 use tokio::net::TcpListener;
@@ -51,7 +52,7 @@ pub use uninstall::{Outlook, Uninstaller, UninstallerOptions};
 
 use crate::engine::{Election, Engine, Setup};
 use crate::purpose::Purpose;
-use crate::settings::{Settings, SettingsError};
+use crate::settings::Settings;
 
 /// The index, as watches, planning and the webhook share it. Never held over an await.
 pub type SharedIndex = Arc<RwLock<index::Index>>;

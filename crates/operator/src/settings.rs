@@ -1,8 +1,9 @@
 //! The operator's settings: a typed YAML file, read again when it changes.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use epiphyte_daemon::settings::{self, SettingsError};
 use jiff::SignedDuration;
 use serde::Deserialize;
 
@@ -110,36 +111,13 @@ impl Default for LeaderElection {
     }
 }
 
-/// The settings could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// The file cannot be read.
-    #[error("cannot read the settings file {}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The file is not what settings look like.
-    #[error("the settings file {} is not valid: {message}", path.display())]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, and where in the file.
-        message: String,
-    },
-}
-
 impl Settings {
     /// Reads the settings from a file.
     ///
     /// # Errors
     /// The file cannot be read, is no YAML, has an unknown key or a value of another type.
     pub fn from_file(path: &Path) -> Result<Self, SettingsError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
-        Self::from_yaml(&text).map_err(|message| SettingsError::Invalid { path: path.to_owned(), message })
+        settings::from_file(path)
     }
 
     /// Reads the settings from YAML; an empty document is the defaults.
@@ -147,7 +125,7 @@ impl Settings {
     /// # Errors
     /// What is wrong with the text, and where.
     pub fn from_yaml(text: &str) -> Result<Self, String> {
-        serde_saphyr::from_str::<Option<Self>>(text).map(Option::unwrap_or_default).map_err(|error| error.to_string())
+        settings::from_yaml(text)
     }
 
     /// The part of the settings that planning reads.

@@ -7,11 +7,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use epiphyte_daemon::file;
 use tokio::sync::watch;
 use tokio::time::{Instant, interval};
 use tracing::warn;
 
-use crate::folder;
 use crate::health::Canary;
 use crate::input::{self, Token};
 use crate::watched::Watched;
@@ -59,7 +59,7 @@ impl Admission {
             list.push_str(token.expose());
             list.push('\n');
         }
-        folder::replace(&self.admitted, list.as_bytes())?;
+        file::replace(&self.admitted, list.as_bytes())?;
         self.canary.send_replace(Some(Canary { token, previous, since: Instant::now() }));
         Ok(())
     }

@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
+use epiphyte_daemon::file;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tracing::{info, warn};
 
 use crate::collector::{Collector, Wish};
 use crate::exposition::values;
-use crate::folder;
 use crate::http;
 use crate::render::{Ground, Phase, traffic};
 
@@ -21,7 +21,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 /// Lets *traffic* send what it has, and returns when it has, or when time is up.
 pub(crate) async fn drain(ground: &Ground, collector: &Collector, wishes: &watch::Sender<Wish>) {
     let configuration = traffic(ground, Phase::Draining);
-    if let Err(error) = folder::replace(&collector.configuration, &configuration) {
+    if let Err(error) = file::replace(&collector.configuration, &configuration) {
         warn!(%error, "cannot drain the queue; what is in it stays on disk");
         return;
     }

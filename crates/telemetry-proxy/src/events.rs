@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use epiphyte_daemon::{Backoff, chain};
+use epiphyte_daemon::{Backoff, chain, file};
 use tokio::sync::watch;
 use tokio::time::{Instant, interval};
 use tracing::{info, warn};
@@ -92,11 +92,11 @@ impl Steward {
             let file = folder.join(digest);
             // Named after what is in it: one that is there is the same.
             if !file.exists() {
-                folder::replace(&file, token.expose().as_bytes())?;
+                file::replace(&file, token.expose().as_bytes())?;
             }
         }
         let next = self.next();
-        folder::replace(&next, configuration)?;
+        file::replace(&next, configuration)?;
         validate(&self.collector.program, &next, self.collector.memory).await?;
         std::fs::rename(next, &self.collector.configuration)?;
         Ok(())

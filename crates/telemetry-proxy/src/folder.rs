@@ -1,8 +1,8 @@
-//! Files for the Collectors: for their owner alone, and never half written.
+//! Folders for the Collectors: for their owner alone.
 
 use std::fs;
-use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 
 /// Makes a folder that nobody else may look into, with all above it; one that is there is closed to others.
@@ -13,16 +13,6 @@ pub(crate) fn private(folder: &Path) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Ok(()),
         other => other,
     }
-}
-
-/// Puts a file in the place of another in one step, so that no reader sees half of it.
-pub(crate) fn replace(path: &Path, contents: &[u8]) -> io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".next");
-    let next = path.with_file_name(name);
-    let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&next)?;
-    file.write_all(contents)?;
-    fs::rename(next, path)
 }
 
 /// Removes the files of a folder whose names are not to be kept.
@@ -38,6 +28,8 @@ pub(crate) fn keep_only(folder: &Path, is_kept: impl Fn(&str) -> bool) -> io::Re
 
 #[cfg(test)]
 mod tests {
+    use epiphyte_daemon::file::replace;
+
     use super::*;
 
     #[test]

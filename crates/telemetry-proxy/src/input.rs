@@ -2,62 +2,28 @@
 //! refused one by one, and no token ever comes out of here in a message.
 
 use std::collections::BTreeSet;
-use std::fmt;
 
+pub use epiphyte_api::Token;
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
-
-/// How many hexadecimal digits of a token follow its prefix.
-const DIGITS: usize = 21;
-
-/// What every token starts with.
-const PREFIX: &str = "t_";
 
 /// The longest name of a namespace.
 const NAME: usize = 63;
 
-/// A tenant's token: `t_` and 21 hexadecimal digits in lower case, the whole value. Nothing shows it but [`Token::expose`].
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Token(Box<str>);
-
-impl Token {
-    /// The token that a text is; `None` if it is anything else.
-    pub fn parse(text: &str) -> Option<Self> {
-        let digits = text.strip_prefix(PREFIX)?;
-        let is_token = digits.len() == DIGITS && digits.bytes().all(is_digit);
-        is_token.then(|| Self(text.into()))
-    }
-
-    /// The token itself, for the Collector's files.
-    pub fn expose(&self) -> &str {
-        &self.0
-    }
-
-    /// A name for what belongs to this token, which does not tell the token.
-    pub fn digest(&self) -> String {
-        Sha256::digest(self.0.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(..)")
-    }
-}
-
-fn is_digit(byte: u8) -> bool {
-    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+/// A name for what belongs to a token, which does not tell the token.
+pub fn digest(token: &Token) -> String {
+    Sha256::digest(token.expose().as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A text with the digits of all tokens in it taken out. Nothing that is logged should have one: this is the second bolt.
 pub fn redact(text: &str) -> String {
     let mut told = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = rest.find(PREFIX) {
-        let (before, found) = rest.split_at(at + PREFIX.len());
-        let digits = found.bytes().take_while(|byte| is_digit(*byte)).count();
+    while let Some(at) = rest.find(Token::PREFIX) {
+        let (before, found) = rest.split_at(at + Token::PREFIX.len());
+        let digits = found.bytes().take_while(|byte| Token::is_digit(*byte)).count();
         told.push_str(before);
-        if digits >= DIGITS {
+        if digits >= Token::DIGITS {
             told.push_str("(redacted)");
         } else {
             told.push_str(found.get(..digits).unwrap_or_default());
@@ -191,7 +157,7 @@ mod tests {
     use super::*;
 
     fn token(digit: char) -> String {
-        format!("t_{}", digit.to_string().repeat(DIGITS))
+        format!("t_{}", digit.to_string().repeat(Token::DIGITS))
     }
 
     fn names(read: &Read<Vec<Namespace>>) -> Vec<&str> {

@@ -24,7 +24,9 @@ mod watched;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
-use epiphyte_daemon::Ready;
+use epiphyte_api::names::TOKENS_FILE;
+use epiphyte_daemon::settings::SettingsError;
+use epiphyte_daemon::{Ready, file};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -38,11 +40,8 @@ use memory::Share;
 use metrics::Metrics;
 pub use render::Access;
 use render::{Ground, Phase, Places};
-use settings::{Settings, SettingsError};
+use settings::Settings;
 use watched::Watched;
-
-/// The file with the tokens, beside the one with the namespaces.
-const TOKENS_FILE: &str = "tokens.json";
 
 /// How the proxy is run.
 #[derive(Clone, Debug)]
@@ -122,7 +121,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> Result<(), Er
     let listener = TcpListener::bind(options.admin_listen)
         .await
         .map_err(|source| Error::Listen { address: options.admin_listen, source })?;
-    folder::replace(&traffic.configuration, &render::traffic(&ground, Phase::Serving))
+    file::replace(&traffic.configuration, &render::traffic(&ground, Phase::Serving))
         .map_err(|source| Error::NotWritten { path: traffic.configuration.clone(), source })?;
     validate(&traffic.program, &traffic.configuration, traffic.memory)
         .await

@@ -4,6 +4,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
+use epiphyte_daemon::settings::{self, SettingsError};
 use serde::Deserialize;
 
 /// Settings of the telemetry proxy. Every key has a default; an unknown key is an error that names it.
@@ -156,36 +157,13 @@ impl TryFrom<String> for Url {
     }
 }
 
-/// The settings could not be read.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
-    /// The file cannot be read.
-    #[error("cannot read the settings file {}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-    /// The file is not what settings look like.
-    #[error("the settings file {} is not valid: {message}", path.display())]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong, and where in the file.
-        message: String,
-    },
-}
-
 impl Settings {
     /// Reads the settings from a file.
     ///
     /// # Errors
     /// The file cannot be read, is no YAML, has an unknown key or a value that is none.
     pub fn from_file(path: &Path) -> Result<Self, SettingsError> {
-        let text = std::fs::read_to_string(path)
-            .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
-        Self::from_yaml(&text).map_err(|message| SettingsError::Invalid { path: path.to_owned(), message })
+        settings::from_file(path)
     }
 
     /// Reads the settings from YAML; an empty document is the defaults.
@@ -193,7 +171,7 @@ impl Settings {
     /// # Errors
     /// What is wrong with the text, and where.
     pub fn from_yaml(text: &str) -> Result<Self, String> {
-        serde_saphyr::from_str::<Option<Self>>(text).map(Option::unwrap_or_default).map_err(|error| error.to_string())
+        settings::from_yaml(text)
     }
 }
 

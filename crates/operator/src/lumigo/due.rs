@@ -40,13 +40,12 @@ impl LumigoDue {
 
 #[cfg(test)]
 mod tests {
-    use epiphyte_api::Reason;
+    use epiphyte_api::{Reason, Token};
     use jiff::Timestamp;
     use serde_json::{Value, json};
 
     use super::*;
     use crate::learn;
-    use crate::lumigo::token::Token;
     use crate::settings::Settings;
 
     fn lumigo(name: &str, metadata: Value) -> Value {

@@ -1,12 +1,12 @@
 //! The files by which the telemetry proxy learns which namespaces and which tokens count. Written by every replica, each for
 //! the proxy beside it.
 
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
+use epiphyte_api::names::TOKENS_FILE;
 use epiphyte_daemon::Ready;
+use epiphyte_daemon::file::replace;
 use serde::Serialize;
 use tracing::{info, warn};
 
@@ -17,9 +17,6 @@ use crate::metrics::Metrics;
 
 /// How often it is looked whether a file is due.
 const TICK: Duration = Duration::from_millis(500);
-
-/// The file with the tokens, beside the one with the namespaces.
-const TOKENS_FILE: &str = "tokens.json";
 
 /// A namespace whose Kubernetes Events are wanted (Lumigo operator, namespaces file).
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -100,17 +97,6 @@ impl Written {
     }
 }
 
-/// Puts a file in the place of another in one step, so that no reader sees half of it.
-fn replace(path: &Path, contents: &[u8]) -> std::io::Result<()> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".next");
-    let next = path.with_file_name(name);
-    let mut options = std::fs::OpenOptions::new();
-    let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&next)?;
-    file.write_all(contents)?;
-    std::fs::rename(next, path)
-}
-
 /// What the files are to hold; `None` while a Secret was not asked for yet.
 fn contents(index: &Index, tokens: &Tokens) -> Option<Contents> {
     let is_active = |lumigo: &&LumigoRecord| index.counts(lumigo) && lumigo.fact.active && !lumigo.fact.deleting;
@@ -133,13 +119,13 @@ fn contents(index: &Index, tokens: &Tokens) -> Option<Contents> {
 
 #[cfg(test)]
 mod tests {
-    use epiphyte_api::Reason;
+    use epiphyte_api::{Reason, Token};
     use epiphyte_plan::{LumigoFact, TokenRef};
     use jiff::Timestamp;
 
     use super::*;
     use crate::index::{Fact as _, NamespaceRecord};
-    use crate::lumigo::token::{Token, TokenState};
+    use crate::lumigo::token::TokenState;
     use crate::settings::Settings;
 
     fn token() -> TokenRef {

@@ -1,38 +1,9 @@
-//! A tenant's token, and what became of the question for it.
+//! What became of the question for a tenant's token.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use epiphyte_api::Reason;
+use epiphyte_api::{Reason, Token};
 use k8s_openapi::ByteString;
-
-/// How many hexadecimal digits follow the prefix.
-const DIGITS: usize = 21;
-
-/// A tenant's token: `t_` and 21 hexadecimal digits in lower case, the whole value. Nothing shows it but [`Token::expose`].
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Token(Box<str>);
-
-impl Token {
-    /// The token that a value is; `None` if it is anything else, such as a token with a line break after it.
-    pub(super) fn parse(value: &[u8]) -> Option<Self> {
-        let digits = value.strip_prefix(b"t_")?;
-        let is_digit = |byte: &u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        let is_token = digits.len() == DIGITS && digits.iter().all(is_digit);
-        is_token.then(|| String::from_utf8_lossy(value).as_ref().into()).map(Self)
-    }
-
-    /// The token itself, for the telemetry proxy's files.
-    pub(super) fn expose(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Token(..)")
-    }
-}
 
 /// What a Secret that a Lumigo names holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,26 +39,6 @@ mod tests {
     use super::*;
 
     const GOOD: &str = "t_0123456789abcdef01234";
-
-    #[test]
-    fn a_token_is_the_whole_value() {
-        assert_eq!(Token::parse(GOOD.as_bytes()).expect("a token").expose(), GOOD);
-        for bad in [
-            "",
-            "t_",
-            "t_0123456789abcdef0123",
-            "t_0123456789abcdef012345",
-            "t_0123456789ABCDEF01234",
-            "T_0123456789abcdef01234",
-            "t_0123456789abcdef01234\n",
-            " t_0123456789abcdef01234",
-            "t_0123456789abcdef01234\nreceivers: {}",
-            "t_0123456789abcdefg1234",
-        ] {
-            assert_eq!(Token::parse(bad.as_bytes()), None, "{bad:?}");
-        }
-        assert_eq!(Token::parse(b"t_0123456789abcdef0123\xff"), None);
-    }
 
     #[test]
     fn a_token_does_not_show_itself() {

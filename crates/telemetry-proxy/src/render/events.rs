@@ -9,7 +9,7 @@ use super::model::{
 use super::{
     Ground, MEMORY_LIMITER, RETRY, SCHEME, STORAGE, cluster_name, memory_limiter, signal, storage, telemetry, to_bytes,
 };
-use crate::input::{Namespace, Token};
+use crate::input::{Namespace, Token, digest};
 use crate::memory::Share;
 
 /// The most tokens that Events are sent under: each has an exporter, with a queue and a connection of its own.
@@ -63,7 +63,7 @@ pub fn events(ground: &Ground, namespaces: &[Namespace]) -> Option<Events> {
     if within.is_empty() {
         return None;
     }
-    let tokens: BTreeMap<String, Token> = served.into_iter().map(|token| (token.digest(), token.clone())).collect();
+    let tokens: BTreeMap<String, Token> = served.into_iter().map(|token| (digest(token), token.clone())).collect();
     let digests: BTreeMap<&Token, &str> = tokens.iter().map(|(digest, token)| (token, digest.as_str())).collect();
     let table = within.iter().filter_map(|namespace| {
         let digest = digests.get(&namespace.token)?;
@@ -157,7 +157,7 @@ mod tests {
     }
 
     fn namespaces(count: usize, tokens: usize) -> Vec<Namespace> {
-        let token = |number: usize| Token::parse(&format!("t_{:021x}", number % tokens)).expect("a token");
+        let token = |number: usize| Token::parse(format!("t_{:021x}", number % tokens)).expect("a token");
         (0..count).map(|number| Namespace { name: format!("ns-{number:05}"), token: token(number) }).collect()
     }
 
