@@ -110,7 +110,8 @@ impl ControlPlane {
         let params = PatchParams::default();
         // Admission taints every new node as not ready; the controller that would take this off does not run.
         let mut there = nodes.patch(&node.name, &params, &Patch::Merge(node.object())).await.map_err(failed())?;
-        // Replaced as a whole, so that a resource no longer on offer goes.
+        // Replaced as a whole, so that a resource no longer on offer goes; whatever the node's controllers wrote meanwhile.
+        there.metadata.resource_version = None;
         let status = serde_json::from_value(node.status());
         there.status = Some(status.map_err(|error| failed()(kube::Error::SerdeError(error)))?);
         nodes.replace_status(&node.name, &PostParams::default(), &there).await.map_err(failed())
