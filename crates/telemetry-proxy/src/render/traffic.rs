@@ -76,7 +76,7 @@ const TAKE_BACK: [&str; 2] = [
 
 /// The configuration of *traffic*.
 pub fn traffic(ground: &Ground, phase: Phase) -> Vec<u8> {
-    let Ground { settings, access, places, memory } = ground;
+    let Ground { settings, access, places, memory, .. } = ground;
     let listen = &settings.listen;
     let mut configuration = Configuration {
         extensions: Parts::from([
