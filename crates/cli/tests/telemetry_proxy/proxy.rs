@@ -27,6 +27,8 @@ pub struct ProxyOptions {
     pub kubeconfig: Option<PathBuf>,
     /// The size of the queues in MiB; the default if `None`.
     pub queue_mib: Option<u32>,
+    /// What is added to the Collectors' configurations.
+    pub extra: Value,
 }
 
 /// A running proxy. Told to end when dropped, and waited for.
@@ -72,6 +74,9 @@ impl Proxy {
         if let Some(size) = options.queue_mib {
             settings["queue"] = json!({ "sizeMib": size });
         }
+        if !options.extra.is_null() {
+            settings["extra"] = options.extra.clone();
+        }
         fs::write(proxy.path("settings.yaml"), settings.to_string()).expect("written");
         proxy.write_tokens(tokens);
         proxy.run();
@@ -95,6 +100,13 @@ impl Proxy {
     /// A path in the folder of this proxy.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// The memory that a Collector has, in bytes.
+    pub fn memory_of(&self, collector: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.collector(collector))).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+        line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default() << 10
     }
 
     fn namespaces_file(&self) -> PathBuf {
