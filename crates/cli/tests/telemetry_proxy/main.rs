@@ -4,9 +4,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod api_server;
 mod bad_input;
 mod client;
 mod clients;
+mod cluster;
+mod disk;
 mod extra;
 mod kubernetes;
 mod life;
@@ -14,6 +17,7 @@ mod proxy;
 mod relay;
 mod secrecy;
 mod traffic;
+mod upstream;
 
 use std::time::{Duration, Instant};
 

@@ -27,6 +27,8 @@ pub struct ProxyOptions {
     pub kubeconfig: Option<PathBuf>,
     /// The size of the queues in MiB; the default if `None`.
     pub queue_mib: Option<u32>,
+    /// Where the queues are; a folder of the proxy's own if `None`.
+    pub queue: Option<PathBuf>,
     /// What is added to the Collectors' configurations.
     pub extra: Value,
 }
@@ -40,6 +42,7 @@ pub struct Proxy {
     pub tokenless_grpc: String,
     pub tokenless_http: String,
     kubeconfig: PathBuf,
+    queue: Option<PathBuf>,
     folder: tempfile::TempDir,
 }
 
@@ -55,6 +58,7 @@ impl Proxy {
             http: free(),
             tokenless_grpc: free(),
             tokenless_http: free(),
+            queue: options.queue.clone(),
             kubeconfig: options.kubeconfig.clone().unwrap_or_else(|| away(folder.path())),
             folder,
         };
@@ -90,7 +94,8 @@ impl Proxy {
         command.arg("telemetry-proxy").arg("--config").arg(self.path("settings.yaml"));
         command.arg("--namespaces-file").arg(self.namespaces_file());
         command.arg("--collector").arg(&*COLLECTOR).arg("--admin-listen").arg(&self.admin.0);
-        command.arg("--run-dir").arg(self.path("run")).arg("--queue-dir").arg(self.path("queue"));
+        command.arg("--run-dir").arg(self.path("run")).arg("--queue-dir");
+        command.arg(self.queue.clone().unwrap_or_else(|| self.path("queue")));
         command.env("KUBECONFIG", &self.kubeconfig).env_remove("KUBERNETES_SERVICE_HOST");
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("it starts");
         self.child = Some(child);
