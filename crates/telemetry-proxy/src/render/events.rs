@@ -88,15 +88,12 @@ pub fn token_of_queue(file: &str) -> Option<&str> {
     file.strip_prefix("exporter_otlp_http_")?.strip_suffix("_logs")
 }
 
-/// The statements that give a namespace's Events its uid; none if no uid is known. By one text for all, in which the Collector looks
+/// The statements that give a namespace's Events its uid. By one text for all, in which the Collector looks
 /// the name up: a statement for each would cost each Event as many comparisons as there are namespaces.
 fn uids(namespaces: &[&Namespace]) -> Vec<String> {
     let [before, after] = MARKS;
     let known = namespaces.iter().filter_map(|namespace| Some((&namespace.name, namespace.uid.as_ref()?)));
     let all = known.fold(String::new(), |all, (name, uid)| all + before + name + after + uid);
-    if all.is_empty() {
-        return Vec::new();
-    }
     let name = "resource.attributes[\"k8s.namespace.name\"]";
     [
         format!("set(resource.cache[\"uids\"], \"{all}\")"),
@@ -121,15 +118,12 @@ fn configuration<'a>(
     let cluster_uid =
         cluster_uid.as_ref().map(|uid| format!("set(resource.attributes[\"k8s.cluster.uid\"], \"{uid}\")"));
     let statements = STATEMENTS.map(str::to_owned).into_iter().chain(cluster_name(settings)).chain(cluster_uid);
-    let mut processors = Parts::from([
+    let processors = Parts::from([
         (MEMORY_LIMITER.to_owned(), memory_limiter(Share::of_events(*memory))),
         (SHAPE.to_owned(), transform(statements.collect())),
+        (UIDS.to_owned(), transform(uids)),
     ]);
-    let mut steps = vec![MEMORY_LIMITER, SHAPE];
-    if !uids.is_empty() {
-        processors.insert(UIDS.to_owned(), transform(uids));
-        steps.push(UIDS);
-    }
+    let steps = vec![MEMORY_LIMITER, SHAPE, UIDS];
     let input = Pipeline { receivers: [OBJECTS], processors: steps, exporters: [ROUTING.to_owned()] };
     let mut pipelines = Parts::from([("logs".to_owned(), input)]);
     let mut exporters = Parts::new();
