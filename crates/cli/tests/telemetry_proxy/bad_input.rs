@@ -91,8 +91,10 @@ fn ten_thousand_namespaces_are_served_and_those_beyond_the_bound_are_named() {
     let upstream = Receiver::on_loopback().expect("a receiver");
     let proxy = start(&upstream);
     let token_of = |number: usize| format!("t_{:021x}", 1_000_000 + number);
-    let many: Vec<Value> =
-        (0..10_000).map(|at| json!({ "name": format!("ns-{at:05}"), "uid": "u", "token": token_of(at) })).collect();
+    let uid_of = |number: usize| format!("{number:08x}-0000-4000-8000-000000000000");
+    let many: Vec<Value> = (0..10_000)
+        .map(|at| json!({ "name": format!("ns-{at:05}"), "uid": uid_of(at), "token": token_of(at) }))
+        .collect();
     let tokens: Vec<String> = (0..10_000).map(token_of).collect();
     proxy.write_token_file(Value::from(tokens).to_string().as_bytes());
     proxy.write_namespaces(Value::from(many).to_string().as_bytes());

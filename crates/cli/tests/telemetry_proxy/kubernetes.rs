@@ -212,3 +212,36 @@ fn spans_carry_what_kubernetes_knows_of_their_pod() {
         assert!(!attribute(key).is_empty(), "{key} in {resource:?}");
     }
 }
+
+#[test]
+fn spans_of_a_cron_job_carry_its_name_and_uid_whatever_its_job_is_called() {
+    namespace("clock");
+    apply(
+        &json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "namespace": "clock", "name": "default" } }),
+    );
+    apply(&json!({
+        "apiVersion": "batch/v1", "kind": "CronJob", "metadata": { "namespace": "clock", "name": "tick" },
+        "spec": { "schedule": "0 0 1 1 *", "jobTemplate": { "spec": { "template": { "spec": {
+            "restartPolicy": "Never", "containers": [{ "name": "main", "image": "registry.example/tick:1" }],
+        } } } } },
+    }));
+    let kubectl = |arguments: &[&str]| PLANE.1.kubectl_with(arguments, "");
+    kubectl(&["create", "job", "-n", "clock", "by-hand", "--from=cronjob/tick"]).expect("a job");
+    let pod = || kubectl(&["get", "pod", "-n", "clock", "-o", "jsonpath={.items[*].metadata.uid}"]);
+    until("the pod is there", || pod().is_ok_and(|uid| !uid.is_empty()));
+    let uid = pod().expect("a uid");
+    let upstream = Receiver::on_loopback().expect("a receiver");
+    let proxy = start(&upstream, &['a']);
+    let body = span("ticked", &[("k8s.pod.uid", uid.as_str())]).encode_to_vec();
+    let mut resource = Default::default();
+    until("the span carries its cron job", || {
+        let sent = post(&proxy.http, "/v1/traces", &[("Authorization", &authorization('a'))], &body);
+        assert!(sent.is_some_and(|answer| answer.status == 200));
+        let found = upstream.spans().into_iter().find(|span| span.resource.contains_key("k8s.cronjob.uid"));
+        resource = found.map(|span| span.resource).unwrap_or_default();
+        !resource.is_empty()
+    });
+    let attribute = |key: &str| resource.get(key).map_or("", String::as_str);
+    assert_eq!((attribute("k8s.cronjob.name"), attribute("k8s.job.name")), ("tick", "by-hand"));
+    assert_eq!(attribute("service.name"), "tick");
+}
