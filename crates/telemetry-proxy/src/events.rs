@@ -55,7 +55,8 @@ impl Steward {
             Some(events) => self.prepare(&events).await.map(drop),
             None => Ok(()),
         };
-        self.tidy(None);
+        // Queues stay: what is in them is of tokens that are yet to be read.
+        folder::keep_only(&self.ground.places.tokens(), |_| false)?;
         checked
     }
 

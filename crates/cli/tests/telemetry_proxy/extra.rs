@@ -84,3 +84,19 @@ fn what_a_user_adds_brings_no_file_into_a_configuration() {
     let said = refused(&json!({ "events": { "service": { "telemetry": { "metrics": { "level": "none" } } } } }));
     assert!(said.contains("service.telemetry"), "{said}");
 }
+
+#[test]
+fn the_check_of_what_a_user_adds_leaves_no_token_and_takes_no_queue_away() {
+    let upstream = Receiver::on_loopback().expect("a receiver");
+    let extra = json!({ "events": { "exporters": {} } });
+    let options = ProxyOptions { upstream: upstream.url().to_owned(), extra, ..ProxyOptions::default() };
+    let mut proxy = Proxy::start(&options, &['a']);
+    proxy.terminate();
+    assert!(proxy.ends());
+    // Of a token that the manager will list, but has not yet.
+    let queue = proxy.path("queue/events/exporter_otlp_http_0123456789abcdef_logs");
+    std::fs::write(&queue, "").expect("written");
+    proxy.run();
+    assert!(queue.exists());
+    assert_eq!(std::fs::read_dir(proxy.path("run/tokens")).expect("read").count(), 0);
+}

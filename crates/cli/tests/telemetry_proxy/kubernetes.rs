@@ -214,7 +214,7 @@ fn spans_carry_what_kubernetes_knows_of_their_pod() {
 }
 
 #[test]
-fn spans_of_a_cron_job_carry_its_name_and_uid_whatever_its_job_is_called() {
+fn spans_of_a_cron_job_carry_its_name_and_uid_beside_those_of_its_job() {
     namespace("clock");
     apply(
         &json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "namespace": "clock", "name": "default" } }),
@@ -226,7 +226,7 @@ fn spans_of_a_cron_job_carry_its_name_and_uid_whatever_its_job_is_called() {
         } } } } },
     }));
     let kubectl = |arguments: &[&str]| PLANE.1.kubectl_with(arguments, "");
-    kubectl(&["create", "job", "-n", "clock", "by-hand", "--from=cronjob/tick"]).expect("a job");
+    kubectl(&["create", "job", "-n", "clock", "tick-29000001", "--from=cronjob/tick"]).expect("a job");
     let pod = || kubectl(&["get", "pod", "-n", "clock", "-o", "jsonpath={.items[*].metadata.uid}"]);
     until("the pod is there", || pod().is_ok_and(|uid| !uid.is_empty()));
     let uid = pod().expect("a uid");
@@ -242,6 +242,6 @@ fn spans_of_a_cron_job_carry_its_name_and_uid_whatever_its_job_is_called() {
         !resource.is_empty()
     });
     let attribute = |key: &str| resource.get(key).map_or("", String::as_str);
-    assert_eq!((attribute("k8s.cronjob.name"), attribute("k8s.job.name")), ("tick", "by-hand"));
+    assert_eq!((attribute("k8s.cronjob.name"), attribute("k8s.job.name")), ("tick", "tick-29000001"));
     assert_eq!(attribute("service.name"), "tick");
 }

@@ -1,5 +1,11 @@
 //! The telemetry proxy as a process, with the real Collectors, between clients and a receiver on loopback.
-#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::print_stderr, reason = "a test fails by panicking")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -16,6 +22,7 @@ mod life;
 mod proxy;
 mod relay;
 mod secrecy;
+mod table;
 mod traffic;
 mod upstream;
 
