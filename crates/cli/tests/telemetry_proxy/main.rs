@@ -1,11 +1,5 @@
 //! The telemetry proxy as a process, with the real Collectors, between clients and a receiver on loopback.
-#![expect(
-    clippy::expect_used,
-    clippy::indexing_slicing,
-    clippy::panic,
-    clippy::print_stderr,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::print_stderr, reason = "a test fails by panicking")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use epiphyte_testbed::otlp::{Answer, Receiver, Signal};
 use serde_json::json;
+use tokio::net::TcpSocket;
 
 use crate::client::{body, post};
 use crate::proxy::{Proxy, ProxyOptions};
@@ -14,8 +15,13 @@ fn to(upstream: &Receiver) -> ProxyOptions {
     ProxyOptions { upstream: upstream.url().to_owned(), ..ProxyOptions::default() }
 }
 
-fn port(receiver: &Receiver) -> u16 {
-    receiver.url().rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("a port")
+/// A port that nobody listens at, and nobody else gets meanwhile.
+fn reserved() -> (TcpSocket, u16) {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_reuseaddr(true).expect("set");
+    socket.bind(([127, 0, 0, 1], 0).into()).expect("a free port");
+    let port = socket.local_addr().expect("its address").port();
+    (socket, port)
 }
 
 /// How much faster than it is shipped the proxy tries again here, so that ten minutes take a test twenty seconds.
@@ -30,10 +36,9 @@ fn faster() -> serde_json::Value {
 
 #[test]
 fn an_upstream_that_is_down_for_ten_minutes_in_measure_loses_nothing_and_the_proxy_stays_ready() {
-    let upstream = Receiver::on_loopback().expect("a receiver");
-    let (port, options) = (port(&upstream), ProxyOptions { extra: faster(), ..to(&upstream) });
-    let proxy = Proxy::start(&options, &['a', 'b']);
-    drop(upstream);
+    let (reserved, port) = reserved();
+    let upstream = format!("http://127.0.0.1:{port}");
+    let proxy = Proxy::start(&ProxyOptions { upstream, extra: faster(), ..ProxyOptions::default() }, &['a', 'b']);
     let down = Instant::now();
     let mut tenants = ['a', 'b'].map(|digit| Traffic::start(&proxy.http, digit));
     while down.elapsed() < Duration::from_secs(600) / FASTER {
@@ -45,6 +50,7 @@ fn an_upstream_that_is_down_for_ten_minutes_in_measure_loses_nothing_and_the_pro
     let sent: Vec<usize> = tenants.iter_mut().map(Traffic::stop).collect();
     assert_eq!(proxy.admin.metric("otelcol_exporter_send_failed_spans_total", &[]), 0.0, "nothing was given up");
 
+    drop(reserved);
     let upstream = Receiver::at(port).expect("a receiver again");
     for (tenant, sent) in tenants.iter().zip(sent) {
         tenant.until_arrived(&upstream, sent);
