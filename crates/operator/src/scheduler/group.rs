@@ -32,7 +32,8 @@ const WRITES: usize = 2;
 
 /// Said where another CustomResourceDefinition, or a webhook, drops what we write. Without an end to it, that would be written
 /// for ever.
-const NOT_KEPT: &str = "the API server does not keep what is written; is the definition of CollectorsGroups that of `epiphyte crds`?";
+const NOT_KEPT: &str =
+    "the API server does not keep what is written; is the definition of CollectorsGroups that of `epiphyte crds`?";
 
 /// Keeps the object.
 pub(super) struct Keeper {
@@ -102,7 +103,12 @@ impl Keeper {
             scheduler.metrics.written("collectors_group", done);
             if due == GroupDue::Status && was_ready != judgement.ready {
                 let Judgement { ready, message, .. } = judgement;
-                info!(ready, message, "the telemetry proxy {}", if *ready { "is ready" } else { "is not ready any more" });
+                info!(
+                    ready,
+                    message,
+                    "the telemetry proxy {}",
+                    if *ready { "is ready" } else { "is not ready any more" }
+                );
             }
             if let Some(fact) = crate::watch::read_group(&json!(written)) {
                 let change = fact.apply(&mut scheduler.index.write(), Timestamp::now());
@@ -145,7 +151,8 @@ impl GroupDue {
         }
         let wanted = condition(judgement, present.generation);
         let says_it = present.condition.as_ref().is_some_and(|found| {
-            let said = |it: &Condition| (it.status.clone(), it.reason.clone(), it.message.clone(), it.observed_generation);
+            let said =
+                |it: &Condition| (it.status.clone(), it.reason.clone(), it.message.clone(), it.observed_generation);
             said(found) == said(&wanted)
         });
         if present.ready == judgement.ready && says_it { Self::Nothing } else { Self::Status }
