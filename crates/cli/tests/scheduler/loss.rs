@@ -1,5 +1,7 @@
 //! All addresses are down: the third condition is lost, and what the grace period keeps.
 
+use std::process::Command;
+
 use epiphyte_api::WorkloadKind::Deployment;
 use serde_json::Value;
 
@@ -28,9 +30,35 @@ async fn the_loss_of_every_address_is_the_loss_of_the_third_condition() {
     assert!(condition(&lost)["lastTransitionTime"].as_str() > condition(&ready)["lastTransitionTime"].as_str());
     cluster.until_reason(Deployment, "shop", "cart", "CollectorsReady", "CollectorsGracePeriod").await;
 
+    people_are_told(&cluster, &lost);
     admission_goes_on(&cluster).await;
     back_within_the_grace_period_nothing_was_written(&cluster, &mut one).await;
     devices_go_when_it_is_over_and_come_back(&cluster, &operator, &mut one).await;
+}
+
+/// What the group says, and how long devices stay yet.
+fn people_are_told(cluster: &Cluster, lost: &Value) {
+    let message = lost["status"]["conditions"][0]["message"].as_str().expect("a message");
+    let settings = cluster.plane.folder().join("status.yaml");
+    std::fs::write(&settings, SCHEDULING).expect("settings are written");
+    for question in [&["status"][..], &["explain", "deployment/cart", "--namespace", "shop"]] {
+        let ask = |format: &str| {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_epiphyte"));
+            command.args(question).args(["-o", format, "--config"]).arg(&settings);
+            let output = command.env("KUBECONFIG", cluster.plane.kubeconfig()).output().expect("it runs");
+            String::from_utf8(output.stdout).expect("text")
+        };
+        let page = ask("text");
+        for told in
+            ["CollectorsGracePeriod", &format!("{PROXY} is not ready since 2"), message, "Devices are taken off in "]
+        {
+            assert!(page.contains(told), "{told} is not in:\n{page}");
+        }
+        let collectors = serde_json::from_str::<Value>(&ask("json")).expect("JSON")["collectors"].clone();
+        assert_eq!(collectors["groups"][0]["message"], message, "{collectors:#}");
+        assert_eq!(collectors["groups"][0]["ready"], false);
+        assert!(collectors["graceOverAt"].is_string(), "{collectors:#}");
+    }
 }
 
 async fn admission_goes_on(cluster: &Cluster) {
