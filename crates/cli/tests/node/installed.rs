@@ -17,17 +17,31 @@ use crate::support::{Cluster, Object, eventually, until};
 pub const NODE: &str = "node-a";
 /// Where the node agent is.
 pub const AGENT: &str = "epiphyte-node";
-const SYSTEM: &str = "epiphyte-system";
+/// Where operator and telemetry proxy are.
+pub const SYSTEM: &str = "epiphyte-system";
+/// They are in the pods of this Deployment.
+pub const OPERATOR: &str = "deployment/epiphyte-operator";
 
-/// Leads the Service of the telemetry proxy to the test bed's receiver.
+/// What is installed.
+const MANIFESTS: &str = "deploy/epiphyte.yaml";
+/// Leads what the telemetry proxy takes to the test bed's receiver.
 const RECEIVER: &str = "examples/services/receiver.yaml";
 
 /// How long spans may take to come: a program has to start anew with its agent, beside others that do.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Every image that a test needs.
-const IMAGES: [&str; 8] =
-    ["operator", "node-agent", "agents", "sample-java", "sample-python", "sample-node", "sample-go", "sample-odd"];
+const IMAGES: [&str; 9] = [
+    "operator",
+    "telemetry-proxy",
+    "node-agent",
+    "agents",
+    "sample-java",
+    "sample-python",
+    "sample-node",
+    "sample-go",
+    "sample-odd",
+];
 
 /// What is installed; none where there can be no node, with the reason.
 static INSTALLED: LazyLock<Result<Installed, String>> = LazyLock::new(Installed::start);
@@ -49,8 +63,7 @@ pub fn test(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
 /// Runs a test with an installation of its own, without a receiver.
 pub fn test_apart(test: impl AsyncFnOnce(&Cluster)) {
     test_bare(async |cluster| {
-        install(cluster, &["deploy/epiphyte.yaml", RECEIVER]).await;
-        hide_receiver(cluster);
+        install(cluster).await;
         test(cluster).await;
     });
 }
@@ -63,23 +76,12 @@ pub fn test_bare(test: impl AsyncFnOnce(&Cluster)) {
     }
 }
 
-/// Puts the test bed's receiver where the telemetry proxy would be, before anything is installed.
-pub async fn show_receiver(cluster: &Cluster) {
-    cluster.namespace(SYSTEM, None).await;
-    let manifests = std::fs::read_to_string(repository().join(RECEIVER)).expect("the manifests");
-    for document in yaml_serde::Deserializer::from_str(&manifests) {
-        let object = Value::deserialize(document).expect("YAML");
-        if object["kind"] != "CollectorsGroup" {
-            cluster.kubectl_with(&["apply", "-f", "-"], &object);
-        }
-    }
-}
-
-/// Takes it away again: a Service of others would keep its namespace there.
-pub fn hide_receiver(cluster: &Cluster) {
-    for object in ["service/epiphyte-telemetry-proxy", "endpointslice/epiphyte-telemetry-proxy"] {
-        cluster.kubectl(&["delete", "-n", SYSTEM, object]);
-    }
+/// Leads what an installed telemetry proxy takes to the test bed's receiver.
+pub fn lead_to_receiver(cluster: &Cluster) {
+    let settings = objects(RECEIVER).into_iter().find(|object| object["kind"] == "ConfigMap").expect("settings");
+    cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], &settings);
+    cluster.kubectl(&["rollout", "restart", "-n", SYSTEM, OPERATOR]);
+    cluster.kubectl(&["rollout", "status", "-n", SYSTEM, OPERATOR, "--timeout=180s"]);
 }
 
 /// Runs a test in a namespace while no other runs.
@@ -107,9 +109,9 @@ impl Drop for LogsOfFailure<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
             let Self(installed, namespace) = self;
-            let logs = |namespace, what| ["logs", "-n", namespace, what, "--all-pods", "--tail=60"];
+            let logs = |namespace, what| ["logs", "-n", namespace, what, "--all-pods", "--all-containers", "--tail=60"];
             let questions: [&[&str]; 4] = [
-                &logs(SYSTEM, "deployment/epiphyte-operator"),
+                &logs(SYSTEM, OPERATOR),
                 &logs(AGENT, "daemonset/epiphyte-node-agent"),
                 &["get", "pods", "-n", namespace, "-o", "wide"],
                 &["get", "events", "-n", namespace, "--sort-by=.lastTimestamp"],
@@ -151,8 +153,7 @@ impl Installed {
         let (cluster, receiver) = runtime.block_on(async {
             let cluster = start(&images).await;
             let receiver = cluster.plane.receiver().expect("a receiver");
-            // Until there is a proxy, a receiver is in its place.
-            install(&cluster, &["deploy/epiphyte.yaml", RECEIVER]).await;
+            install(&cluster).await;
             (cluster, receiver)
         });
         Ok(Self { runtime, cluster, receiver })
@@ -257,17 +258,29 @@ async fn start(images: &Path) -> Cluster {
     Cluster { client: plane.client(), plane }
 }
 
-/// Installs as a person does: definitions and manifests.
-async fn install(cluster: &Cluster, manifests: &[&str]) {
+/// Installs as a person does: definitions, and manifests with settings of one's own.
+async fn install(cluster: &Cluster) {
     cluster.define();
-    for file in manifests {
-        cluster.kubectl(&["apply", "--server-side", "-f", &repository().join(file).display().to_string()]);
-    }
+    let own = objects(RECEIVER);
+    let id = |object: &Value| (object["kind"].clone(), object["metadata"]["name"].clone());
+    let mut all = objects(MANIFESTS);
+    all.retain(|object| own.iter().all(|own| id(own) != id(object)));
+    all.extend(own);
+    // A pod has to find the settings that it is to have.
+    all.sort_by_key(|object| object["kind"] == "Deployment");
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": all });
+    cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], &list);
     let group =
         Object { api_version: "odigos.io/v1alpha1", plural: "collectorsgroups", namespace: SYSTEM, name: "gateway" };
     cluster.merge(&group, "status", &json!({ "status": { "ready": true } })).await;
     cluster.kubectl(&["rollout", "status", "-n", AGENT, "daemonset/epiphyte-node-agent", "--timeout=120s"]);
-    cluster.kubectl(&["rollout", "status", "-n", SYSTEM, "deployment/epiphyte-operator", "--timeout=120s"]);
+    cluster.kubectl(&["rollout", "status", "-n", SYSTEM, OPERATOR, "--timeout=180s"]);
+}
+
+/// The objects of a file of the repository.
+fn objects(file: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(repository().join(file)).expect("the manifests");
+    yaml_serde::Deserializer::from_str(&text).map(|document| Value::deserialize(document).expect("YAML")).collect()
 }
 
 pub fn repository() -> PathBuf {

@@ -32,6 +32,7 @@ fn every_container_of_a_request_gets_the_agents_and_a_folder_of_its_own() {
             for (number, answer) in answers.iter().enumerate() {
                 assert_eq!(answer.envs["LD_PRELOAD"], "/var/odigos/injector/injector.so");
                 assert_eq!(answer.envs["EPIPHYTE_ENDPOINT"], "http://collector.test:4318");
+                assert_eq!(answer.envs["LUMIGO_ENDPOINT"], "http://lumigo.test:4318");
                 assert_eq!(answer.envs["EPIPHYTE_IDENTITY"], "/var/epiphyte/identity");
                 assert_eq!(answer.envs.len(), 3);
                 assert!(answer.mounts.iter().all(|mount| mount.read_only));
