@@ -5,7 +5,7 @@ use std::process::ExitStatus;
 use std::sync::{LazyLock, RwLock};
 use std::time::Duration;
 
-use epiphyte_testbed::otlp::{Receiver, Span};
+use epiphyte_testbed::otlp::{Receiver, Request, Span};
 use epiphyte_testbed::{ControlPlane, image, no_node, skipped};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
@@ -162,6 +162,11 @@ impl Installed {
     /// Waits until the spans that came answer a question.
     pub fn spans<T>(&self, what: &str, found: impl Fn(&[Span]) -> Option<T>) -> T {
         self.receiver.wait(what, PATIENCE, found).expect("spans")
+    }
+
+    /// Waits until the requests that came answer a question.
+    pub fn requests<T>(&self, what: &str, found: impl Fn(&[Request]) -> Option<T>) -> T {
+        self.receiver.wait_requests(what, PATIENCE, found).expect("requests")
     }
 
     /// Waits for a span of a pod's container, by the names that it gives itself.

@@ -16,6 +16,7 @@ mod injected;
 mod installed;
 mod lives_on;
 mod odd;
+mod proxied;
 mod readme;
 mod spans;
 mod workloads;
