@@ -23,6 +23,8 @@ pub const AGENT: &str = "epiphyte-node";
 pub const SYSTEM: &str = "epiphyte-system";
 /// They are in the pods of this Deployment.
 pub const OPERATOR: &str = "deployment/epiphyte-operator";
+/// The Deployment's name, which its pods have in a label, and its settings.
+pub const OPERATOR_APP: &str = "epiphyte-operator";
 
 /// What is installed.
 const MANIFESTS: &str = "deploy/epiphyte.yaml";
@@ -62,10 +64,10 @@ pub fn test(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
     run(namespace, test);
 }
 
-/// Runs a test with an installation of its own, without a receiver.
-pub fn test_apart(test: impl AsyncFnOnce(&Cluster)) {
+/// Runs a test with an installation of its own, with these settings of the operator besides, and without a receiver.
+pub fn test_apart(settings: &str, test: impl AsyncFnOnce(&Cluster)) {
     test_bare(async |cluster| {
-        install(cluster).await;
+        install(cluster, settings).await;
         test(cluster).await;
     });
 }
@@ -154,7 +156,7 @@ impl Installed {
         let (cluster, receiver) = runtime.block_on(async {
             let cluster = start(&images).await;
             let receiver = cluster.plane.receiver().expect("a receiver");
-            install(&cluster).await;
+            install(&cluster, "").await;
             (cluster, receiver)
         });
         Ok(Self { runtime, cluster, receiver })
@@ -264,14 +266,18 @@ async fn start(images: &Path) -> Cluster {
     Cluster { client: plane.client(), plane }
 }
 
-/// Installs as a person does: definitions, and manifests with settings of one's own.
-async fn install(cluster: &Cluster) {
+/// Installs as a person does: definitions, and manifests with settings of one's own, among them these of the operator.
+async fn install(cluster: &Cluster, settings: &str) {
     cluster.define();
     let own = objects(RECEIVER);
     let id = |object: &Value| (object["kind"].clone(), object["metadata"]["name"].clone());
     let mut all = objects(MANIFESTS);
     all.retain(|object| own.iter().all(|own| id(own) != id(object)));
     all.extend(own);
+    for object in all.iter_mut().filter(|it| it["kind"] == "ConfigMap" && it["metadata"]["name"] == OPERATOR_APP) {
+        let all = object["data"]["settings.yaml"].as_str().expect("settings").to_owned() + settings;
+        object["data"]["settings.yaml"] = json!(all);
+    }
     // A pod has to find the settings that it is to have.
     all.sort_by_key(|object| object["kind"] == "Deployment");
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": all });

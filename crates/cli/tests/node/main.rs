@@ -12,6 +12,7 @@ mod support;
 mod detection;
 mod environment;
 mod goes;
+mod held_down;
 mod injected;
 mod installed;
 mod lives_on;
