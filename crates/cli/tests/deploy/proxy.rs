@@ -29,6 +29,25 @@ fn settings(upstream: &Receiver) -> Value {
     settings
 }
 
+#[test]
+fn neither_the_manager_nor_the_proxy_takes_the_others_address_away() {
+    let pod = &object("Deployment", "epiphyte-operator")["spec"]["template"]["spec"];
+    let containers = pod["containers"].as_array().expect("containers");
+    let proxy = containers.iter().find(|it| it["name"] == "telemetry-proxy").expect("the proxy");
+    assert_eq!(proxy.get("readinessProbe"), None);
+    for probe in ["startupProbe", "livenessProbe"] {
+        // The supervisor's own: what its Collectors are like is at `/readyz`.
+        assert_eq!(proxy[probe]["httpGet"]["path"], "/healthz");
+    }
+    let service = object("Service", "epiphyte-telemetry-proxy");
+    assert_eq!(service["spec"]["publishNotReadyAddresses"], true);
+    let names = |ports: &Value| -> BTreeSet<String> {
+        ports.as_array().expect("ports").iter().map(|it| it["name"].as_str().expect("a name").to_owned()).collect()
+    };
+    assert_eq!(names(&service["spec"]["ports"]), names(&proxy["ports"]));
+    assert!(names(&proxy["ports"]).contains("health"), "where the scheduler asks");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_telemetry_proxy_works_with_the_rights_that_the_manifests_give_and_uses_each() {
     let plane = ControlPlane::start().await.expect("a control plane");

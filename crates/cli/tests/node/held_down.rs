@@ -16,6 +16,11 @@ use crate::workloads::service;
 /// Long enough to be seen, and to be told from none.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// Settings of the operator.
+fn settings() -> String {
+    format!("collectors: {{unreadyGracePeriod: {}s}}\n", GRACE.as_secs())
+}
+
 /// The namespace of a workload with a device, and that of one tenant.
 const HELD: &str = "held";
 const TENANT: &str = "tenant";
@@ -58,10 +63,13 @@ fn signal(name: &str, processes: &[String]) {
     assert!(Command::new("kill").arg(format!("-{name}")).args(processes).status().expect("kill runs").success());
 }
 
-/// What `epiphyte` says with these arguments.
+/// What `epiphyte` says with these arguments to somebody who has the operator's settings.
 fn epiphyte(cluster: &Cluster, arguments: &[&str]) -> String {
+    let file = cluster.plane.folder().join("grace.yaml");
+    std::fs::write(&file, settings()).expect("written");
     let mut command = Command::new(env!("CARGO_BIN_EXE_epiphyte"));
-    let output = command.args(arguments).env("KUBECONFIG", cluster.plane.kubeconfig()).output().expect("it runs");
+    command.args(arguments).arg("--config").arg(file).args(["--system-namespace", SYSTEM]);
+    let output = command.env("KUBECONFIG", cluster.plane.kubeconfig()).output().expect("it runs");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("UTF-8")
 }
@@ -78,8 +86,7 @@ async fn has_device(cluster: &Cluster) -> bool {
 
 #[test]
 fn held_down_collectors_cost_devices_after_the_grace_period_and_a_lost_upstream_costs_nothing() {
-    let settings = format!("collectors: {{unreadyGracePeriod: {}s}}\n", GRACE.as_secs());
-    test_apart(&settings, async |cluster| {
+    test_apart(&settings(), async |cluster| {
         // There is no receiver yet: all that follows is without an upstream.
         for namespace in [HELD, TENANT] {
             cluster.namespace(namespace, None).await;

@@ -13,7 +13,7 @@ use serde::Deserialize as _;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::support::{Cluster, Object, eventually, until};
+use crate::support::{Cluster, eventually, until};
 
 /// The node.
 pub const NODE: &str = "node-a";
@@ -67,7 +67,7 @@ pub fn test(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
 /// Runs a test with an installation of its own, with these settings of the operator besides, and without a receiver.
 pub fn test_apart(settings: &str, test: impl AsyncFnOnce(&Cluster)) {
     test_bare(async |cluster| {
-        install(cluster, settings).await;
+        install(cluster, settings);
         test(cluster).await;
     });
 }
@@ -82,8 +82,7 @@ pub fn test_bare(test: impl AsyncFnOnce(&Cluster)) {
 
 /// Leads what an installed telemetry proxy takes to the test bed's receiver.
 pub fn lead_to_receiver(cluster: &Cluster) {
-    let settings = objects(RECEIVER).into_iter().find(|object| object["kind"] == "ConfigMap").expect("settings");
-    cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], &settings);
+    cluster.kubectl(&["apply", "--server-side", "-f", &repository().join(RECEIVER).display().to_string()]);
     cluster.kubectl(&["rollout", "restart", "-n", SYSTEM, OPERATOR]);
     cluster.kubectl(&["rollout", "status", "-n", SYSTEM, OPERATOR, "--timeout=180s"]);
 }
@@ -156,7 +155,7 @@ impl Installed {
         let (cluster, receiver) = runtime.block_on(async {
             let cluster = start(&images).await;
             let receiver = cluster.plane.receiver().expect("a receiver");
-            install(&cluster, "").await;
+            install(&cluster, "");
             (cluster, receiver)
         });
         Ok(Self { runtime, cluster, receiver })
@@ -267,7 +266,7 @@ async fn start(images: &Path) -> Cluster {
 }
 
 /// Installs as a person does: definitions, and manifests with settings of one's own, among them these of the operator.
-async fn install(cluster: &Cluster, settings: &str) {
+fn install(cluster: &Cluster, settings: &str) {
     cluster.define();
     let own = objects(RECEIVER);
     let id = |object: &Value| (object["kind"].clone(), object["metadata"]["name"].clone());
@@ -282,9 +281,6 @@ async fn install(cluster: &Cluster, settings: &str) {
     all.sort_by_key(|object| object["kind"] == "Deployment");
     let list = json!({ "apiVersion": "v1", "kind": "List", "items": all });
     cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], &list);
-    let group =
-        Object { api_version: "odigos.io/v1alpha1", plural: "collectorsgroups", namespace: SYSTEM, name: "gateway" };
-    cluster.merge(&group, "status", &json!({ "status": { "ready": true } })).await;
     cluster.kubectl(&["rollout", "status", "-n", AGENT, "daemonset/epiphyte-node-agent", "--timeout=120s"]);
     cluster.kubectl(&["rollout", "status", "-n", SYSTEM, OPERATOR, "--timeout=180s"]);
 }

@@ -80,7 +80,11 @@ impl Story {
             self.rolled_out("epiphyte-system", "deployment/epiphyte-operator")?;
             self.rolled_out("epiphyte-node", "daemonset/epiphyte-node-agent")
         })?;
-        step("the collectors are ready", || self.cluster.apply_status("examples/services/receiver.yaml"))
+        comes_true("the telemetry proxy is said to be ready", || {
+            let groups = self.cluster.list("collectorsgroups")?;
+            let is_ready = |group: &Value| group.pointer("/status/ready") == Some(&Value::Bool(true));
+            Ok(groups.iter().any(is_ready).then_some(()).ok_or_else(|| "not yet".to_owned()))
+        })
     }
 
     /// The services as anybody has them. Gives their templates.
