@@ -40,6 +40,21 @@ async fn the_group_is_made_and_kept_and_says_what_the_addresses_say() {
 
     assert_eq!(cluster.generation(Deployment, "shop", "cart").await, 2, "nothing of it reached the workload");
     assert_eq!(cluster.group("gateway").await, theirs, "somebody else's is theirs");
+
+    without_its_definition_nothing_spins(&cluster, &one).await;
+}
+
+async fn without_its_definition_nothing_spins(cluster: &Cluster, one: &Address) {
+    let mark = cluster.plane.audit().mark().expect("a mark");
+    cluster.kubectl(&["delete", "crd", "collectorsgroups.odigos.io"]);
+    one.until_asked(6).await;
+    let entries = cluster.plane.audit().since(mark).expect("the audit log is read");
+    let tries = entries.iter().filter(|entry| {
+        entry.user.username == OPERATOR && entry.verb == "patch" && entry.request_uri.contains("/collectorsgroups/")
+    });
+    assert!(tries.count() <= 5, "it waits longer and longer");
+    cluster.define();
+    cluster.until_proxy(true, TWO_TAKE).await;
 }
 
 async fn one_of_two_is_enough(cluster: &Cluster, other: &Address) {

@@ -1,6 +1,6 @@
 //! The scheduler against a real API server: addresses that the test plays, behind EndpointSlices of the telemetry proxy's
 //! Service, and the `CollectorsGroup` that the operator keeps of them.
-#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -76,7 +76,8 @@ impl Keeper {
                 scheduler.metrics.written("collectors_group", failure.category());
                 let wait: Duration = self.backoff.wait();
                 self.retry = Some(Instant::now() + wait);
-                if !matches!(failure, Failure::Conflict(_)) {
+                // Whoever watches tells of a definition that is not there.
+                if !matches!(failure, Failure::Conflict(_) | Failure::Gone) {
                     let category = failure.category();
                     warn!(group = TELEMETRY_PROXY, category, %failure, "cannot keep the CollectorsGroup; trying again");
                 }
