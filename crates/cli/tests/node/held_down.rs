@@ -68,7 +68,7 @@ fn epiphyte(cluster: &Cluster, arguments: &[&str]) -> String {
     let file = cluster.plane.folder().join("grace.yaml");
     std::fs::write(&file, settings()).expect("written");
     let mut command = Command::new(env!("CARGO_BIN_EXE_epiphyte"));
-    command.args(arguments).arg("--config").arg(file).args(["--system-namespace", SYSTEM]);
+    command.args(arguments).arg("--config").arg(file);
     let output = command.env("KUBECONFIG", cluster.plane.kubeconfig()).output().expect("it runs");
     assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).expect("UTF-8")
@@ -118,6 +118,8 @@ fn held_down_collectors_cost_devices_after_the_grace_period_and_a_lost_upstream_
         until("the device is gone", || async { !has_device(cluster).await }).await;
         assert!(since.elapsed() >= GRACE, "it went after {:?}", since.elapsed());
         assert_eq!(third_condition(cluster), "CollectorsNotReady");
+        let status = epiphyte(cluster, &["status"]);
+        assert!(status.contains("0 of 2 addresses take telemetry"), "{status}");
         let explained = epiphyte(cluster, &["explain", "deployment/python", "-n", HELD]);
         assert!(explained.contains("CollectorsNotReady"), "{explained}");
         assert_eq!(lives(cluster).await, before, "the pods are as they were");
