@@ -3,6 +3,7 @@
 mod audit;
 mod cluster;
 mod crds;
+mod doctor;
 mod engine;
 mod explain;
 mod logs;
@@ -12,6 +13,7 @@ mod preview;
 mod show;
 mod status;
 mod stop;
+mod support_bundle;
 mod telemetry_proxy;
 mod uninstall;
 
@@ -45,6 +47,8 @@ enum Command {
     TelemetryProxy(telemetry_proxy::Arguments),
     Explain(explain::Arguments),
     Status(status::Arguments),
+    Doctor(doctor::Arguments),
+    SupportBundle(support_bundle::Arguments),
     Audit(audit::Arguments),
     Preview(preview::Arguments),
     Crds(crds::Arguments),
@@ -62,6 +66,8 @@ fn main() -> ExitCode {
         Command::TelemetryProxy(arguments) => telemetry_proxy::run(arguments).map(|()| ExitCode::SUCCESS),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::SupportBundle(arguments) => support_bundle::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Preview(arguments) => preview::run(&arguments),
         Command::Crds(arguments) => crds::run(&arguments).map(|()| ExitCode::SUCCESS),

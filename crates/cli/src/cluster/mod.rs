@@ -1,5 +1,6 @@
 //! The connection to the cluster.
 
+mod answer;
 mod ask;
 mod change;
 mod contents;
@@ -12,6 +13,7 @@ use anyhow::{Context as _, anyhow, bail};
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
+pub(crate) use answer::Answer;
 pub(crate) use ask::{Refusal, Resource};
 pub(crate) use change::{Dependents, Named};
 pub(crate) use survey::{Scope, Survey};
