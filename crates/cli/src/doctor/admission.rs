@@ -142,6 +142,8 @@ mod tests {
     fn injected(object: &mut Value, version: &str) {
         let template = &mut object["spec"]["template"];
         template["metadata"]["labels"][AUTO_TRACE_LABEL] = version.into();
+        let mount = json!([{ "name": "lumigo-injector", "mountPath": "/opt/lumigo", "readOnly": true }]);
+        template["spec"]["containers"][0]["volumeMounts"] = mount;
         template["spec"]["volumes"] = json!([{ "name": "lumigo-injector", "emptyDir": {} }]);
     }
 

@@ -121,7 +121,7 @@ impl Ground {
                 assert!(!finding["next"].as_str().unwrap_or_default().is_empty(), "{finding:#}");
                 let fails = matches!(finding["health"].as_str(), Some("broken" | "notKnown"));
                 assert!(!fails || said.code == Some(1), "{said:#?}");
-                return finding.clone();
+                return (*finding).clone();
             }
             assert!(start.elapsed() < DEADLINE, "{code} is not found: {said:#?}");
         }
