@@ -3,10 +3,11 @@
 use anyhow::{Context as _, anyhow};
 use http::Method;
 use jiff::Timestamp;
+use kube::Client;
 use kube::client::Body;
 
-use super::Cluster;
 use super::ask::cause;
+use super::{Cluster, client};
 
 /// An answer of the API server, or of a pod behind it.
 #[derive(Clone, Debug)]
@@ -27,7 +28,19 @@ impl Cluster {
         self.exchange(Method::GET, path, "application/json", Vec::new()).await
     }
 
-    /// Sends a request and gives the answer, whatever its status.
+    /// The client that asks once: to others an answer of 429, 503 or 504 is no answer, and they ask again for a minute; here it
+    /// may be what a pod says.
+    fn once(&self) -> anyhow::Result<&Client> {
+        if let Some(client) = self.once.get() {
+            return Ok(client);
+        }
+        let mut config = self.config.clone();
+        config.default_retry = false;
+        let made = client(config)?;
+        Ok(self.once.get_or_init(|| made))
+    }
+
+    /// Sends a request once and gives the answer, whatever its status.
     ///
     /// # Errors
     /// There is no answer.
@@ -41,7 +54,7 @@ impl Cluster {
         let request = http::Request::builder().method(method).uri(path).header("Content-Type", content_type);
         let request = request.body(Body::from(body)).with_context(|| format!("cannot ask for {path}"))?;
         let sent = Timestamp::now();
-        let answer = self.client.send(request).await.map_err(|error| {
+        let answer = self.once()?.send(request).await.map_err(|error| {
             let cause = cause(&error);
             let url = &self.url;
             anyhow!(

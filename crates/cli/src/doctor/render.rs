@@ -14,14 +14,13 @@ pub(crate) fn render(report: &Diagnosed) -> String {
     for Checked { check, health, findings } in &report.checks {
         let word = coloured(colour(*health), &format!("{health:<9}"));
         let _ = write!(page, "{word}  {BOLD}{:<width$}{BOLD:#}", check.title());
-        match findings.as_slice() {
-            [one] if one.health == Health::Well => {
-                let _ = writeln!(page, "  {}", one.found);
-            }
-            all => {
-                page.push('\n');
-                all.iter().filter(|it| it.health != Health::Well).for_each(|it| finding(&mut page, it));
-            }
+        if *health == Health::Well {
+            let mut found: Vec<&str> = findings.iter().map(|it| it.found.as_str()).collect();
+            found.dedup();
+            let _ = writeln!(page, "  {}", found.join("; "));
+        } else {
+            page.push('\n');
+            findings.iter().filter(|it| it.health != Health::Well).for_each(|it| finding(&mut page, it));
         }
     }
     let count = |health| report.checks.iter().filter(|it| it.health == health).count();

@@ -141,7 +141,7 @@ fn facts(status: &Status) -> BTreeMap<String, String> {
 }
 
 fn of(row: &Row) -> String {
-    let by = row.delivery.map(|delivery| format!(" by {delivery}")).unwrap_or_default();
+    let by = row.delivery.map(|delivery| format!(" ({delivery})")).unwrap_or_default();
     let rollout = row.rollout.filter(|it| it.under_way).map(|it| format!(", {}", numbers(it))).unwrap_or_default();
     format!("{}{by}, {}{rollout}", row.state, row.why.reason)
 }

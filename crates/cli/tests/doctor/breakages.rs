@@ -78,8 +78,8 @@ pub async fn of_nodes(ground: &Ground) {
 
     cluster.plane.update_node(&FakeNode::new("node-1")).await.expect("the node is written");
     ground.until_found("NoDevices").await;
-    let java = node("node-1").offers(GO, "0");
-    cluster.plane.update_node(&java).await.expect("the node is written");
+    let without_go = node("node-1").offers(GO, "0");
+    cluster.plane.update_node(&without_go).await.expect("the node is written");
     let finding = ground.until_found("NodeWithoutDevices").await;
     assert!(finding["found"].as_str().is_some_and(|it| it.contains(GO) && !it.contains(JAVA)), "{finding:#}");
     cluster.plane.update_node(&node("node-1")).await.expect("the node is written");
@@ -106,13 +106,11 @@ pub async fn of_telemetry(ground: &mut Ground) {
     ground.cluster.collectors("gateway", Ready::Yes).await;
 
     ground.health.behave(Manner::Says("HTTP/1.1 503 Service Unavailable\r\nContent-Length: 5\r\n\r\nfull\n"));
-    let finding = ground.until_found("ProxyTakesNone").await;
-    assert_eq!(finding["found"], "its health says 503: full", "{finding:#}");
+    ground.until_told("ProxyTakesNone", "its health says 503: full").await;
     ground.health.behave(Manner::Takes);
     ground.until_well().await;
     ground.otlp.close().await;
-    let finding = ground.until_found("ProxyTakesNone").await;
-    assert!(finding["found"].as_str().is_some_and(|it| it.contains("connection refused")), "{finding:#}");
+    ground.until_told("ProxyTakesNone", "connection refused").await;
     ground.otlp.reopen().await;
     ground.otlp.behave(crate::ground::REFUSES);
     ground.until_well().await;
@@ -152,16 +150,14 @@ pub async fn of_workloads(ground: &Ground) {
     let cluster = &ground.cluster;
     cluster.namespace("traced", None).await;
     cluster.apply(&lumigo_object("traced", "lumigo")).await;
-    let finding = ground.until_found("LumigoNotActive").await;
-    assert!(finding["found"].as_str().is_some_and(|it| it.contains("traced/lumigo-credentials")), "{finding:#}");
+    let finding = ground.until_told("LumigoNotActive", "traced/lumigo-credentials").await;
     cure(ground, &finding);
     cluster.kubectl(&["delete", "lumigo", "-n", "traced", "lumigo"]);
 
     let mut stuck = labelled(deployment("traced", "till"), "true");
     stuck["spec"]["progressDeadlineSeconds"] = json!(1);
     cluster.apply(&stuck).await;
-    let finding = ground.until_found("RolloutStuck").await;
-    assert!(finding["found"].as_str().is_some_and(|it| it.contains("ProgressDeadlineExceeded")), "{finding:#}");
+    let finding = ground.until_told("RolloutStuck", "ProgressDeadlineExceeded").await;
     cure(ground, &finding);
 
     // Nobody would take it off.

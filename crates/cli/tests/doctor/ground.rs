@@ -3,6 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use k8s_openapi::api::core::v1::Pod;
+use kube::api::{ListParams, Patch, PatchParams};
+use kube::{Api, ResourceExt as _};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 
@@ -54,12 +57,10 @@ impl Ground {
             .replace("epiphyte-system", SYSTEM)
             .replace("containerPort: 13133", &format!("containerPort: {}", self.health.socket.port()))
             .replace("containerPort: 4318", &format!("containerPort: {}", self.otlp.socket.port()));
-        for object in yaml_serde::Deserializer::from_str(&text).map(|it| Value::deserialize(it).expect("YAML")) {
-            if object["kind"] != "MutatingWebhookConfiguration" {
-                let applied = ["apply", "--server-side", "--force-conflicts", "-f", "-"];
-                self.cluster.kubectl_with(&applied, &object);
-            }
-        }
+        let objects = yaml_serde::Deserializer::from_str(&text).map(|it| Value::deserialize(it).expect("YAML"));
+        let objects: Vec<Value> = objects.filter(|it| it["kind"] != "MutatingWebhookConfiguration").collect();
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": objects });
+        self.cluster.kubectl_with(&["apply", "--server-side", "--force-conflicts", "-f", "-"], &list);
     }
 
     /// Plays the kubelet until every pod that is to be there is, and says that it is ready.
@@ -83,12 +84,12 @@ impl Ground {
             "phase": "Running", "podIP": ip, "podIPs": [{ "ip": ip }],
             "conditions": [{ "type": "Ready", "status": if ready { "True" } else { "False" } }],
         } });
-        for pod in self.cluster.list("v1", "pods", namespace).await {
-            if pod["metadata"]["deletionTimestamp"].is_null() {
-                let name = pod["metadata"]["name"].as_str().expect("a name");
+        let pods: Api<Pod> = Api::namespaced(self.cluster.client.clone(), namespace);
+        for pod in pods.list(&ListParams::default()).await.expect("the list is read") {
+            if pod.metadata.deletion_timestamp.is_none() {
+                let patch = Patch::Merge(&status);
                 // One that goes away meanwhile says nothing.
-                let patch = ["patch", "pod", "-n", namespace, name, "--subresource=status", "--type=merge", "-p"];
-                let _ = self.cluster.try_kubectl(&[&patch[..], &[&status.to_string()]].concat(), "");
+                let _ = pods.patch_status(&pod.name_any(), &PatchParams::default(), &patch).await;
             }
         }
     }
@@ -112,18 +113,24 @@ impl Ground {
         panic!("it does not become well: {last:#?}");
     }
 
-    /// Waits until the doctor finds something, and says that not all is well where that is broken; gives what it found.
+    /// Waits until the doctor finds something; gives what it found.
     pub async fn until_found(&self, code: &str) -> Value {
+        self.until_told(code, "").await
+    }
+
+    /// Waits until the doctor finds something in which it saw a text, and says that not all is well where that is broken.
+    pub async fn until_told(&self, code: &str, part: &str) -> Value {
         let start = std::time::Instant::now();
         loop {
             let said = doctor(&self.cluster);
-            if let Some(finding) = said.found(code).first() {
+            let told = |it: &&&Value| it["found"].as_str().is_some_and(|found| found.contains(part));
+            if let Some(finding) = said.found(code).iter().find(told) {
                 assert!(!finding["next"].as_str().unwrap_or_default().is_empty(), "{finding:#}");
                 let fails = matches!(finding["health"].as_str(), Some("broken" | "notKnown"));
                 assert!(!fails || said.code == Some(1), "{said:#?}");
                 return (*finding).clone();
             }
-            assert!(start.elapsed() < DEADLINE, "{code} is not found: {said:#?}");
+            assert!(start.elapsed() < DEADLINE, "{code} {part:?} is not found: {said:#?}");
         }
     }
 }

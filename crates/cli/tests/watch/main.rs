@@ -69,12 +69,12 @@ async fn changes_are_told_once_each_through_a_restart_of_the_api_server_until_ct
     let mut cart = annotated(deployment("shop", "cart"), "true");
     cart["spec"]["replicas"] = json!(3);
     cluster.apply(&cart).await;
-    watch.until_told("Deployment shop/cart: waiting, WaitingForDetection, 3/3 updated, 0/3 ready").await;
+    watch.until_told("Deployment shop/cart: waiting (device), WaitingForDetection, 3/3 updated, 0/3 ready").await;
     cluster.kubectl(&["scale", "-n", "shop", "deployment/cart", "--replicas=0"]);
     eventually("the rollout is over", || async {
         let told = watch.told();
         let last = told.lines().rfind(|it| it.starts_with("Deployment shop/cart: "))?;
-        (last == "Deployment shop/cart: waiting, WaitingForDetection").then_some(())
+        (last == "Deployment shop/cart: waiting (device), WaitingForDetection").then_some(())
     })
     .await;
 
