@@ -1,0 +1,64 @@
+//! What of a plan nobody may read.
+
+use serde_json::Value;
+
+/// What is shown in place of a secret.
+pub(super) const HIDDEN: &str = "(hidden)";
+
+/// Words in a value's name that tell of a secret.
+const TELLING: [&str; 6] = ["token", "password", "passwd", "secret", "credential", "apikey"];
+
+/// Shorter texts are everywhere: to hide them would hide the plan.
+const SHORTEST: usize = 6;
+
+/// The texts among the values that people set that are secrets, by the names that they have, the longest first.
+pub(super) fn secrets(set: &Value) -> Vec<String> {
+    let mut found = Vec::new();
+    collect(set, false, &mut found);
+    found.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
+    found.dedup();
+    found
+}
+
+fn collect(value: &Value, is_secret: bool, found: &mut Vec<String>) {
+    match value {
+        Value::Object(entries) => entries.iter().for_each(|(key, value)| {
+            collect(value, is_secret || tells(key), found);
+        }),
+        Value::Array(items) => items.iter().for_each(|item| collect(item, is_secret, found)),
+        Value::String(text) if is_secret && text.len() >= SHORTEST => found.push(text.clone()),
+        _ => {}
+    }
+}
+
+/// Whether a name is that of a secret.
+pub(super) fn tells(key: &str) -> bool {
+    let key = key.to_ascii_lowercase().replace(['-', '_'], "");
+    TELLING.iter().any(|word| key.contains(word))
+}
+
+/// A text without the secrets in it.
+pub(super) fn hide(text: &str, secrets: &[String]) -> String {
+    secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), HIDDEN))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_named_like_a_secret_is_one_with_all_that_is_below() {
+        let set = json!({
+            "lumigoToken": {"value": "t_abcdef"}, "api_key": "k_123456", "replicas": 2, "name": "not-one",
+            "passwords": ["p_123456"], "token": "short",
+        });
+        assert_eq!(secrets(&set), ["k_123456", "p_123456", "t_abcdef"]);
+    }
+
+    #[test]
+    fn a_secret_that_holds_another_is_hidden_whole() {
+        let secrets = secrets(&json!({"token": "abcdef", "password": "abcdefgh"}));
+        assert_eq!(hide("a: abcdefgh, b: abcdef", &secrets), "a: (hidden), b: (hidden)");
+    }
+}
