@@ -39,7 +39,10 @@ pub(crate) async fn cause(client: &Client, helm: &Helm, namespace: &str, release
 
 fn workloads(manifest: &str, namespace: &str) -> Vec<Workload> {
     let documents = yaml_serde::Deserializer::from_str(manifest);
-    documents.filter_map(|document| Value::deserialize(document).ok()).filter_map(|it| workload(&it, namespace)).collect()
+    documents
+        .filter_map(|document| Value::deserialize(document).ok())
+        .filter_map(|it| workload(&it, namespace))
+        .collect()
 }
 
 fn workload(object: &Value, namespace: &str) -> Option<Workload> {
@@ -106,7 +109,10 @@ fn of_pod(pod: &Value) -> Option<String> {
         }
         let ended = container.pointer("/state/terminated/exitCode").and_then(Value::as_i64);
         if let Some(code) = ended.filter(|code| *code != 0) {
-            return Some(format!("container {name} ended with {code}: {}", text(container, "/state/terminated/reason")));
+            return Some(format!(
+                "container {name} ended with {code}: {}",
+                text(container, "/state/terminated/reason")
+            ));
         }
         let ready = container.get("ready").and_then(Value::as_bool);
         if ready == Some(false) && container.pointer("/state/running").is_some() {
@@ -143,10 +149,17 @@ mod tests {
 
     #[test]
     fn a_pod_says_why_it_is_not_ready() {
-        let container = |state: Value| json!({"status": {"containerStatuses": [{"name": "c", "ready": false, "state": state}]}});
+        let container =
+            |state: Value| json!({"status": {"containerStatuses": [{"name": "c", "ready": false, "state": state}]}});
         for (pod, expected) in [
-            (container(json!({"waiting": {"reason": "ImagePullBackOff", "message": "no such\nimage"}})), "container c: ImagePullBackOff: no such image"),
-            (container(json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}})), "container c ended with 137: OOMKilled"),
+            (
+                container(json!({"waiting": {"reason": "ImagePullBackOff", "message": "no such\nimage"}})),
+                "container c: ImagePullBackOff: no such image",
+            ),
+            (
+                container(json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}})),
+                "container c ended with 137: OOMKilled",
+            ),
             (container(json!({"running": {}})), "container c runs and is not ready"),
             (
                 json!({"status": {"conditions": [{"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": "no node"}]}}),
@@ -169,7 +182,10 @@ mod tests {
         assert_eq!(of_conditions(&refused).as_deref(), Some("FailedCreate: quota"));
         let slow = json!({"spec": {"replicas": 3}, "status": {"readyReplicas": 3, "updatedReplicas": 1}});
         assert_eq!(missing(&slow).as_deref(), Some("3 of 3 pods are ready, 1 of them are new"));
-        assert_eq!(missing(&json!({"spec": {"replicas": 1}, "status": {"readyReplicas": 1, "updatedReplicas": 1}})), None);
+        assert_eq!(
+            missing(&json!({"spec": {"replicas": 1}, "status": {"readyReplicas": 1, "updatedReplicas": 1}})),
+            None
+        );
     }
 
     #[test]

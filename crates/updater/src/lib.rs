@@ -142,7 +142,8 @@ async fn update(
     }
     let archive = repository::fetch(&helm, source, offer, proof).await?;
     if archive.name != installed.chart {
-        let why = format!("the release is of the chart {}, on offer is one that is called {}", installed.chart, archive.name);
+        let why =
+            format!("the release is of the chart {}, on offer is one that is called {}", installed.chart, archive.name);
         return Err(Ended::new(Outcome::ChartRefused, why));
     }
     if options.failed == Failed::Wait {
@@ -150,7 +151,8 @@ async fn update(
         if let Some(failed) = release::failed_before(&history, &attempts, &archive.digest) {
             // What was found out when it failed, where that is still known.
             let noted = board.noted().await.filter(|note| note.to == report.to && !note.why.is_empty());
-            let why = noted.map_or_else(|| format!("revision {}: {}", failed.revision, failed.description), |it| it.why);
+            let why =
+                noted.map_or_else(|| format!("revision {}: {}", failed.revision, failed.description), |it| it.why);
             return Err(Ended::new(Outcome::FailedBefore, why));
         }
     }
@@ -184,11 +186,16 @@ async fn not_free(work: &Work<'_>, standing: Standing) -> Result<Ended, Ended> {
         Standing::Stale { revision, since, back_to } => {
             let cure = match back_to {
                 Some(back_to) => format!("helm rollback {release} {back_to} --namespace {namespace}"),
-                None => format!("helm uninstall {release} --namespace {namespace}` and install it anew, or `helm status {release}"),
+                None => format!(
+                    "helm uninstall {release} --namespace {namespace}` and install it anew, or `helm status {release}"
+                ),
             };
             Ended {
                 next: format!("See that nobody is at it, then `{cure}`."),
-                ..Ended::new(Outcome::PendingTooLong, format!("revision {revision} is pending for {} s", since.as_secs()))
+                ..Ended::new(
+                    Outcome::PendingTooLong,
+                    format!("revision {revision} is pending for {} s", since.as_secs()),
+                )
             }
         }
         Standing::Failed { revision, why, back_to } => {

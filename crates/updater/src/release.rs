@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use epiphyte_api::names::UPDATE_LABEL;
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Secret;
 use kube::api::ListParams;
@@ -12,10 +13,6 @@ use serde::Deserialize;
 
 use crate::helm::{Helm, HelmError};
 use crate::options::Digest;
-
-/// Label on the Secret of a revision that an updater made; see [`Attempt`]. Helm carries the labels of a revision on to the
-/// next, so that the label says which one it was written for.
-pub(crate) const ATTEMPT_LABEL: &str = "epiphyte.dev/updater";
 
 /// How many digits of a digest a label has room for.
 const DIGITS: usize = 32;
@@ -93,7 +90,7 @@ impl Attempt {
         Self { revision, digest, run: run.to_owned() }
     }
 
-    /// The value of [`ATTEMPT_LABEL`].
+    /// The value of [`UPDATE_LABEL`].
     pub(crate) fn label(&self) -> String {
         format!("{}-{}-{}", self.revision, self.digest, self.run)
     }
@@ -126,7 +123,7 @@ pub(crate) async fn installed(helm: &Helm, release: &str, revision: u32) -> Resu
 /// The upgrades that updaters tried, of which Helm still has a record.
 pub(crate) async fn attempts(client: &Client, namespace: &str, release: &str) -> kube::Result<Vec<Attempt>> {
     let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
-    let of_release = ListParams::default().labels(&format!("owner=helm,name={release},{ATTEMPT_LABEL}"));
+    let of_release = ListParams::default().labels(&format!("owner=helm,name={release},{UPDATE_LABEL}"));
     // Without what is in them.
     let found = secrets.list_metadata(&of_release).await?;
     Ok(found.items.iter().filter_map(attempt).collect())
@@ -134,7 +131,7 @@ pub(crate) async fn attempts(client: &Client, namespace: &str, release: &str) ->
 
 fn attempt(secret: &PartialObjectMeta<Secret>) -> Option<Attempt> {
     let labels = secret.metadata.labels.as_ref()?;
-    let attempt = Attempt::read(labels.get(ATTEMPT_LABEL)?)?;
+    let attempt = Attempt::read(labels.get(UPDATE_LABEL)?)?;
     (labels.get("version")?.parse() == Ok(attempt.revision)).then_some(attempt)
 }
 
@@ -150,9 +147,15 @@ pub(crate) fn standing(history: &[Revision], now: Timestamp, patience: Duration)
         Status::Failed => Standing::Failed { revision, why: last.description.clone(), back_to },
         Status::PendingInstall | Status::PendingUpgrade | Status::PendingRollback => {
             let since = Duration::try_from(now.duration_since(last.updated)).unwrap_or_default();
-            if since > patience { Standing::Stale { revision, since, back_to } } else { Standing::Busy { revision, since } }
+            if since > patience {
+                Standing::Stale { revision, since, back_to }
+            } else {
+                Standing::Busy { revision, since }
+            }
         }
-        Status::Superseded | Status::Uninstalling | Status::Uninstalled | Status::Unknown => Standing::Gone { revision },
+        Status::Superseded | Status::Uninstalling | Status::Uninstalled | Status::Unknown => {
+            Standing::Gone { revision }
+        }
     }
 }
 
@@ -163,10 +166,11 @@ pub(crate) fn failed_before<'a>(
     attempts: &[Attempt],
     digest: &Digest,
 ) -> Option<&'a Revision> {
-    let since = history.iter().rev().take_while(|it| it.status == Status::Failed || it.description.starts_with(ROLLBACK));
-    since.filter(|it| it.status == Status::Failed && !it.description.contains(BROKEN_OFF)).find(|failed| {
-        attempts.iter().any(|attempt| attempt.revision == failed.revision && attempt.is_of(digest))
-    })
+    let since =
+        history.iter().rev().take_while(|it| it.status == Status::Failed || it.description.starts_with(ROLLBACK));
+    since
+        .filter(|it| it.status == Status::Failed && !it.description.contains(BROKEN_OFF))
+        .find(|failed| attempts.iter().any(|attempt| attempt.revision == failed.revision && attempt.is_of(digest)))
 }
 
 #[cfg(test)]
@@ -223,8 +227,11 @@ mod tests {
     fn a_version_that_failed_is_remembered_until_the_release_is_changed() {
         let digest = Digest::of(b"2");
         let attempts = [Attempt::new(2, &digest, "a")];
-        let mut history =
-            revisions(&[(1, Status::Superseded, ""), (2, Status::Failed, "no"), (3, Status::Deployed, "Rollback to 1")]);
+        let mut history = revisions(&[
+            (1, Status::Superseded, ""),
+            (2, Status::Failed, "no"),
+            (3, Status::Deployed, "Rollback to 1"),
+        ]);
         assert_eq!(failed_before(&history, &attempts, &digest).map(|it| it.revision), Some(2));
         assert!(failed_before(&history, &attempts, &Digest::of(b"another")).is_none());
         assert!(failed_before(&history, &[], &digest).is_none(), "somebody else tried it");

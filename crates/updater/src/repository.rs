@@ -116,7 +116,11 @@ pub(crate) async fn newest(helm: &Helm, source: &Source, range: &str, proof: &Pr
         Source::Registry(reference) => {
             let archive = pull(helm, source, reference, range, proof).await.map_err(|error| match error {
                 RepositoryError::Unreadable { said, .. } if said.contains("ocate a version matching") => {
-                    RepositoryError::NoneInRange { source_: source.clone(), range: range.to_owned(), on_offer: String::new() }
+                    RepositoryError::NoneInRange {
+                        source_: source.clone(),
+                        range: range.to_owned(),
+                        on_offer: String::new(),
+                    }
                 }
                 error => error,
             })?;
@@ -206,7 +210,9 @@ fn matches_index(archive: &Archive, expected: Option<&str>) -> Result<(), Reposi
         return Ok(());
     }
     let Archive { name, version, digest, .. } = archive;
-    Err(RepositoryError::Wrong(format!("the archive of {name} {version} has the digest {digest}, its index says {expected}")))
+    Err(RepositoryError::Wrong(format!(
+        "the archive of {name} {version} has the digest {digest}, its index says {expected}"
+    )))
 }
 
 fn prove_digest(archive: &Archive, accepted: &[Digest]) -> Result<(), RepositoryError> {
@@ -214,7 +220,9 @@ fn prove_digest(archive: &Archive, accepted: &[Digest]) -> Result<(), Repository
         return Ok(());
     }
     let Archive { name, version, digest, .. } = archive;
-    Err(RepositoryError::Unproven(format!("{name} {version} has the digest {digest}, which is none of those that are accepted")))
+    Err(RepositoryError::Unproven(format!(
+        "{name} {version} has the digest {digest}, which is none of those that are accepted"
+    )))
 }
 
 /// Whose signature it has.
@@ -258,7 +266,8 @@ async fn pull(
     };
     let digest = Digest::of(&std::fs::read(&file)?);
     let show = ["show".as_ref(), "chart".as_ref(), file.as_os_str()];
-    let wrong = |problem| RepositoryError::Wrong(format!("what {source} has as version {version} is no chart: {problem}"));
+    let wrong =
+        |problem| RepositoryError::Wrong(format!("what {source} has as version {version} is no chart: {problem}"));
     let metadata = match helm.run(show).await {
         Ok(metadata) => metadata,
         Err(HelmError::Failed { said, .. }) => return Err(wrong(said)),

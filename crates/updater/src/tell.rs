@@ -1,5 +1,6 @@
 //! The outcome where people look: an Event on the CronJob, and a note on it that stays when the Event has gone.
 
+use epiphyte_api::names::UPDATE_OUTCOME_ANNOTATION;
 use jiff::Timestamp;
 use k8s_openapi::api::batch::v1::CronJob;
 use k8s_openapi::api::core::v1::{Event, EventSource, ObjectReference};
@@ -11,9 +12,6 @@ use serde_json::json;
 use tracing::{info, warn};
 
 use crate::outcome::{Report, Severity};
-
-/// Annotation on the CronJob with what the last run came to, as JSON.
-pub(crate) const OUTCOME_ANNOTATION: &str = "epiphyte.dev/updater-outcome";
 
 /// Who tells.
 const COMPONENT: &str = "epiphyte-updater";
@@ -42,7 +40,7 @@ impl Board<'_> {
     /// What the run before noted, if it can be read.
     pub(crate) async fn noted(&self) -> Option<Note> {
         let cron_job = self.api().get_opt(self.cron_job).await.ok()??;
-        serde_json::from_str(cron_job.metadata.annotations?.get(OUTCOME_ANNOTATION)?).ok()
+        serde_json::from_str(cron_job.metadata.annotations?.get(UPDATE_OUTCOME_ANNOTATION)?).ok()
     }
 
     /// Tells what a run came to. That it cannot be told is logged: the outcome is what it is.
@@ -63,9 +61,8 @@ impl Board<'_> {
         let Report { outcome, from, to, why, .. } = report.clone();
         let note = Note { time: now, outcome: outcome.code().to_owned(), from, to, why };
         let note = json!(note).to_string();
-        let patch = json!({ "metadata": { "annotations": { OUTCOME_ANNOTATION: note } } });
-        let params = PatchParams::apply(COMPONENT);
-        let params = PatchParams { force: false, ..params };
+        let patch = json!({ "metadata": { "annotations": { UPDATE_OUTCOME_ANNOTATION: note } } });
+        let params = PatchParams { field_manager: Some(COMPONENT.to_owned()), ..PatchParams::default() };
         self.api().patch_metadata(self.cron_job, &params, &Patch::Merge(patch)).await?;
         Ok(())
     }

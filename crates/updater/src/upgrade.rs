@@ -2,17 +2,18 @@
 //!
 //! Helm's own way to roll back (`--atomic`) would take the pods that failed away before anybody can ask them why.
 
+use epiphyte_api::names::UPDATE_LABEL;
 use kube::Client;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use crate::Ended;
 use crate::cause::cause;
 use crate::helm::{Helm, HelmError};
 use crate::options::Options;
 use crate::outcome::Outcome;
-use crate::release::{self, ATTEMPT_LABEL, Attempt, Installed, Status};
+use crate::release::{self, Attempt, Installed, Status};
 use crate::repository::Archive;
-use crate::Ended;
 
 /// What an upgrade has at hand.
 pub(crate) struct Work<'a> {
@@ -30,7 +31,7 @@ impl Work<'_> {
         let Options { release, timeout, .. } = self.options;
         let attempt = Attempt::new(last + 1, &archive.digest, self.run);
         let (file, timeout) = (archive.file.display().to_string(), format!("{}ms", timeout.as_millis()));
-        let label = format!("{ATTEMPT_LABEL}={}", attempt.label());
+        let label = format!("{UPDATE_LABEL}={}", attempt.label());
         let description = format!("Updated from {} to {} by epiphyte updater", installed.version, archive.version);
         info!(release, from = %installed.version, to = %archive.version, "upgrading");
         #[rustfmt::skip]

@@ -2,8 +2,8 @@
 
 use super::charts::Chart;
 use super::scene::Garden;
-use super::support::until;
 use super::scene::SCENE;
+use super::support::until;
 use serde_json::json;
 
 /// Long enough for Helm to look twice, for what never gets ready.
@@ -70,7 +70,9 @@ fn what_helm_or_the_api_server_refuses_changes_nothing() {
     refused.is("UpgradeRefused");
     assert!(refused.why().contains("a name is needed"), "{}", refused.why());
 
-    garden.offer(&[Chart::new("0.4.0").template("bad.yaml", "apiVersion: example.com/v1\nkind: Nothing\nmetadata: {name: x}\n")]);
+    garden
+        .offer(&[Chart::new("0.4.0")
+            .template("bad.yaml", "apiVersion: example.com/v1\nkind: Nothing\nmetadata: {name: x}\n")]);
     let refused = garden.update(&[]);
     refused.is("UpgradeRefused");
     assert!(refused.why().contains("Nothing"), "{}", refused.why());

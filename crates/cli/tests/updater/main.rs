@@ -14,6 +14,7 @@ mod pending;
 mod plan;
 mod proof;
 mod registry;
+mod rights;
 mod scene;
 mod served;
 mod upgrade;

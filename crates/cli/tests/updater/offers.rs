@@ -27,7 +27,9 @@ fn an_older_version_is_gone_to_only_where_it_is_the_one_that_is_asked_for() {
     SCENE.helm(&["repo", "index", &folder.path().display().to_string()]);
     let index = std::fs::read(folder.path().join("index.yaml")).expect("an index");
     SCENE.server.put(&garden.path("index.yaml"), index);
-    SCENE.server.put(&garden.path("plant-0.1.0.tgz"), std::fs::read(folder.path().join("plant-0.1.0.tgz")).expect("a file"));
+    SCENE
+        .server
+        .put(&garden.path("plant-0.1.0.tgz"), std::fs::read(folder.path().join("plant-0.1.0.tgz")).expect("a file"));
     for range in ["*", "<0.2.0", "0.1.x"] {
         garden.update(&["--version", range]).is("OnlyOlder");
     }
@@ -66,7 +68,11 @@ fn a_repository_that_is_down_or_broken_changes_nothing_and_says_what_is_wrong() 
     for garbage in ["", "<html>login</html>", "entries: [", "\u{0}\u{1}"] {
         SCENE.server.put(&garden.path("index.yaml"), garbage);
         let broken = garden.update(&[]);
-        assert!(matches!(broken.outcome().as_str(), "RepositoryUnavailable" | "NoVersion"), "{garbage}: {}", broken.text);
+        assert!(
+            matches!(broken.outcome().as_str(), "RepositoryUnavailable" | "NoVersion"),
+            "{garbage}: {}",
+            broken.text
+        );
     }
     SCENE.server.remove(&garden.path("index.yaml"));
     garden.update(&[]).is("RepositoryUnavailable");

@@ -86,6 +86,10 @@ fn a_release_that_somebody_elses_upgrade_left_failed_is_theirs() {
     assert!(!failed.status.success());
     let theirs = said(garden.command(&[]));
     theirs.is("NotDeployed");
-    assert!(theirs.json()["next"].as_str().is_some_and(|next| next.contains("helm rollback garden 1")), "{}", theirs.text);
+    assert!(
+        theirs.json()["next"].as_str().is_some_and(|next| next.contains("helm rollback garden 1")),
+        "{}",
+        theirs.text
+    );
     assert_eq!(garden.history().len(), 2);
 }

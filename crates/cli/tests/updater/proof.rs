@@ -13,7 +13,8 @@ fn where_digests_are_given_an_archive_must_have_one_of_them() {
     let other = format!("sha256:{}", "0".repeat(64));
     let refused = garden.update(&["--digest", &other]);
     refused.is("ChartRefused");
-    let digest = refused.why().split_whitespace().find(|word| word.starts_with("sha256:")).expect("its digest").to_owned();
+    let digest =
+        refused.why().split_whitespace().find(|word| word.starts_with("sha256:")).expect("its digest").to_owned();
     let digest = digest.trim_end_matches(',');
     assert_eq!(garden.history().len(), 1);
     garden.update(&["--digest", &other, "--digest", digest]).is("Updated");

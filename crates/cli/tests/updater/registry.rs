@@ -14,7 +14,8 @@ fn a_chart_comes_from_a_registry_as_it_does_from_a_repository() {
     let (address, folder) = (free_address(), tempfile::tempdir().expect("a folder"));
     let settings = folder.path().join("settings.yaml");
     let store = folder.path().join("store");
-    let text = format!("version: 0.1\nstorage: {{filesystem: {{rootdir: {}}}}}\nhttp: {{addr: {address}}}\n", store.display());
+    let text =
+        format!("version: 0.1\nstorage: {{filesystem: {{rootdir: {}}}}}\nhttp: {{addr: {address}}}\n", store.display());
     std::fs::write(&settings, text).expect("settings");
     let mut command = Command::new(programs::registry().expect("a registry"));
     command.arg("serve").arg(&settings).env("OTEL_TRACES_EXPORTER", "none");

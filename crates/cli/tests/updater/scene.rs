@@ -83,7 +83,8 @@ impl Said {
     /// The outcome, checked against the exit status.
     pub fn outcome(&self) -> String {
         let outcome = self.json()["outcome"].as_str().expect("an outcome").to_owned();
-        let known = epiphyte_updater::Outcome::ALL.iter().find(|known| known.code() == outcome).expect("a known outcome");
+        let known =
+            epiphyte_updater::Outcome::ALL.iter().find(|known| known.code() == outcome).expect("a known outcome");
         assert_eq!(self.status, i32::from(known.exit_status()), "{}", self.text);
         outcome
     }
@@ -209,7 +210,8 @@ impl Garden {
 
     /// What is noted on the CronJob.
     pub fn note(&self) -> Option<Value> {
-        let cron_job = SCENE.block_on(async |cluster| cluster.get("batch/v1", "cronjobs", self.namespace, CRON_JOB).await);
+        let cron_job =
+            SCENE.block_on(async |cluster| cluster.get("batch/v1", "cronjobs", self.namespace, CRON_JOB).await);
         let cron_job = cron_job.expect("the CronJob");
         let note = cron_job["metadata"]["annotations"]["epiphyte.dev/updater-outcome"].as_str()?.to_owned();
         Some(serde_json::from_str(&note).expect("JSON"))

@@ -151,7 +151,8 @@ mod tests {
 
     #[test]
     fn a_secret_value_is_hidden_wherever_a_chart_puts_it() {
-        let object = |x: &str| format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec: {{a: 'x t_secret', b: {x}}}\n");
+        let object =
+            |x: &str| format!("apiVersion: v1\nkind: Pod\nmetadata: {{name: p}}\nspec: {{a: 'x t_secret', b: {x}}}\n");
         let found = changes(&object("1"), &object("2"), &["t_secret".to_owned()]);
         let diff = found.first().map(|it| it.diff.clone()).unwrap_or_default();
         assert!(diff.contains("(hidden)") && !diff.contains("t_secret"), "{diff}");
