@@ -11,6 +11,7 @@ mod outcome;
 mod plan;
 mod release;
 mod repository;
+mod secret;
 mod tell;
 mod upgrade;
 
@@ -26,6 +27,7 @@ pub use crate::outcome::{Outcome, Report, Severity};
 pub use crate::plan::{ObjectChange, Plan, ValueChange, Verb};
 use crate::release::Standing;
 use crate::repository::RepositoryError;
+use crate::secret::{hide, secrets};
 use crate::tell::Board;
 use crate::upgrade::{Work, is_taken};
 
@@ -88,7 +90,7 @@ pub async fn run(options: &Options, client: &Client, stop: CancellationToken) ->
         plan: None,
     };
     let board = Board { client, namespace, cron_job };
-    let (Ok(ended) | Err(ended)) = update(options, client, &stop, &board, &mut report).await;
+    let (Ok(ended) | Err(ended)) = attempt(options, client, &stop, &board, &mut report).await;
     let Ended { outcome, why, next } = ended;
     (report.outcome, report.why, report.next) = (outcome, why, next);
     let line = report.line();
@@ -108,39 +110,50 @@ pub async fn run(options: &Options, client: &Client, stop: CancellationToken) ->
     report
 }
 
-async fn update(
+/// Does it, with a folder for as long as it takes. No secret of the release's values is in what is told.
+async fn attempt(
     options: &Options,
     client: &Client,
     stop: &CancellationToken,
     board: &Board<'_>,
     report: &mut Report,
 ) -> Result<Ended, Ended> {
-    let Options { release, namespace, source, range, proof, .. } = options;
     let cannot = |error: std::io::Error| Ended::new(Outcome::CannotRun, format!("cannot keep files: {error}"));
     let folder = tempfile::Builder::new().prefix("epiphyte-updater-").tempdir().map_err(cannot)?;
-    let helm = Helm::new(&options.helm, namespace, folder.path(), stop.clone());
+    let helm = Helm::new(&options.helm, &options.namespace, folder.path(), stop.clone());
     let run = random().map_err(cannot)?;
     let work = Work { options, client, helm: &helm, stop, run: &run };
+    let (Ok(mut ended) | Err(mut ended)) = update(&work, board, report).await;
+    if !matches!(ended.outcome, Outcome::Updated | Outcome::CannotRun) && !ended.why.is_empty() {
+        // Helm and the API server repeat values that they do not like.
+        let set = helm.to_the_end().ask(&["get", "values", &options.release]).await;
+        ended.why = hide(&ended.why, &secrets(&set.unwrap_or_default()));
+    }
+    Ok(ended)
+}
 
-    let Some(history) = release::history(&helm, release).await? else {
+async fn update(work: &Work<'_>, board: &Board<'_>, report: &mut Report) -> Result<Ended, Ended> {
+    let Work { options, client, helm, .. } = *work;
+    let Options { release, namespace, source, range, proof, .. } = options;
+    let Some(history) = release::history(helm, release).await? else {
         let why = format!("there is no release {release} in namespace {namespace}");
         return Err(Ended::new(Outcome::NotDeployed, why));
     };
-    let last = match release::standing(&history, Timestamp::now(), options.timeout * WAITS) {
+    let last = match release::standing(&history, Timestamp::now(), options.timeout.saturating_mul(WAITS)) {
         Standing::Free(revision) => revision,
-        standing => return Err(not_free(&work, standing).await?),
+        standing => return Err(not_free(work, standing).await?),
     };
-    let installed = release::installed(&helm, release, last).await?;
+    let installed = release::installed(helm, release, last).await?;
     report.from = Some(installed.version.to_string());
 
-    let offer = repository::newest(&helm, source, range, proof).await?;
+    let offer = repository::newest(helm, source, range, proof).await?;
     report.to = Some(offer.version.to_string());
     match choose(&installed.version, &offer.version, range) {
         Choice::Go => {}
         Choice::UpToDate => return Ok(Ended::plain(Outcome::UpToDate)),
         Choice::OnlyOlder => return Ok(Ended::plain(Outcome::OnlyOlder)),
     }
-    let archive = repository::fetch(&helm, source, offer, proof).await?;
+    let archive = repository::fetch(helm, source, offer, proof).await?;
     if archive.name != installed.chart {
         let why =
             format!("the release is of the chart {}, on offer is one that is called {}", installed.chart, archive.name);
@@ -157,7 +170,7 @@ async fn update(
         }
     }
 
-    let plan = plan::plan(&helm, release, &installed, &archive).await.map_err(|error| match error {
+    let plan = plan::plan(helm, release, &installed, &archive).await.map_err(|error| match error {
         HelmError::Failed { said, .. } if is_taken(&said) => Ended::new(Outcome::Held, said),
         HelmError::Failed { said, .. } => Ended::new(Outcome::UpgradeRefused, said),
         error => error.into(),
@@ -167,7 +180,7 @@ async fn update(
         return Ok(Ended::plain(Outcome::Planned));
     }
     // The plan is for what was there when it was begun.
-    let now = release::history(&helm, release).await?.unwrap_or_default();
+    let now = release::history(helm, release).await?.unwrap_or_default();
     if now.last().map(|it| (it.revision, it.status)) != history.last().map(|it| (it.revision, it.status)) {
         return Err(Ended::new(Outcome::Held, "the release was changed while this updater looked at it"));
     }

@@ -65,7 +65,7 @@ impl Work<'_> {
         let causes = cause(self.client, &helm, namespace, release, attempt.revision).await;
         let why = std::iter::once(said).chain(causes).collect::<Vec<_>>().join("; ");
         let outcome = if self.stop.is_cancelled() { Outcome::Interrupted } else { Outcome::RolledBack };
-        warn!(release, why, "the upgrade failed, and is rolled back");
+        warn!(release, revision = attempt.revision, "the upgrade failed, and is rolled back");
         Ok(self.roll_back(attempt.revision, installed.revision, why, outcome).await)
     }
 

@@ -53,7 +53,7 @@ pub(crate) struct Arguments {
     #[arg(long, value_name = "URL")]
     repository: Option<String>,
     /// The versions that are wanted: a range, or a single version.
-    #[arg(long, value_name = "RANGE", default_value = "*", allow_hyphen_values = true)]
+    #[arg(long, value_name = "RANGE", default_value = "*")]
     version: String,
     /// The release.
     #[arg(long, value_name = "NAME", default_value = "epiphyte")]
@@ -92,6 +92,9 @@ pub(crate) struct Arguments {
     logs: logs::LogArguments,
 }
 
+/// Longest time that can be given: a year.
+const LONGEST: SignedDuration = SignedDuration::from_hours(365 * 24);
+
 /// Wrong usage, as clap has it.
 const USAGE: u8 = 2;
 
@@ -104,7 +107,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
             return Ok(ExitCode::from(USAGE));
         }
     };
-    let timeout = Duration::try_from(arguments.timeout).context("--timeout is a time from now on")?;
+    let timeout = Duration::try_from(arguments.timeout.min(LONGEST)).context("--timeout is a time from now on")?;
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start the runtime")?;
     runtime.block_on(async {

@@ -58,12 +58,16 @@ fn a_version_that_failed_is_tried_again_when_it_is_another_archive_or_the_releas
 
 #[test]
 fn what_helm_or_the_api_server_refuses_changes_nothing() {
-    let garden = Garden::with("refused", &["--set", "color=red"]);
-    let colors = json!({ "properties": { "color": { "enum": ["green", "blue"] } } });
+    let garden = Garden::with("refused", &["--set", "color=red,token=t_never_shown"]);
+    let one_of = |texts: [&str; 2]| json!({ "enum": texts });
+    let pattern = json!({ "pattern": "^x$" });
+    let colors = json!({ "properties": { "color": one_of(["green", "blue"]), "token": pattern } });
     garden.offer(&[Chart::new("0.2.0").schema(colors)]);
     let refused = garden.update(&[]);
     refused.is("UpgradeRefused");
-    assert!(refused.why().contains("color"), "{}", refused.why());
+    assert!(refused.why().contains("color") && refused.why().contains("(hidden)"), "{}", refused.why());
+    assert!(!format!("{}{}", refused.text, refused.log).contains("t_never_shown"), "{}", refused.why());
+    assert!(!format!("{:?}{:?}", garden.events(), garden.note()).contains("t_never_shown"));
 
     garden.offer(&[Chart::new("0.3.0").template("bad.yaml", "{{ required \"a name is needed\" .Values.name }}")]);
     let refused = garden.update(&[]);

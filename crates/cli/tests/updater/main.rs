@@ -2,7 +2,7 @@
 //!
 //! Tests share one control plane, each with a namespace and charts of its own. There is no node: a chart that fails to start
 //! is one with a Deployment, for no pod ever runs.
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 #[path = "../support/mod.rs"]
 mod support;

@@ -6,7 +6,7 @@ use serde::{Deserialize as _, Serialize};
 use serde_json::{Map, Value};
 use similar::TextDiff;
 
-use super::secret::{HIDDEN, hide};
+use crate::secret::{HIDDEN, hide};
 
 /// Lines of context around a difference.
 const CONTEXT: usize = 3;

@@ -1,7 +1,6 @@
 //! What an upgrade would change. Nothing here is written to the cluster.
 
 mod manifest;
-mod secret;
 mod values;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +12,7 @@ pub use values::ValueChange;
 use crate::helm::{Helm, HelmError};
 use crate::release::Installed;
 use crate::repository::Archive;
+use crate::secret::secrets;
 
 /// What an upgrade would change.
 #[derive(Clone, Debug, Serialize)]
@@ -66,7 +66,7 @@ pub(crate) async fn plan(
     let file = archive.file.display().to_string();
     let rehearse = ["upgrade", release, &file, "--reset-then-reuse-values", "--dry-run=server"];
     let rehearsal: Rehearsal = helm.ask(&rehearse).await?;
-    let secrets = secret::secrets(&set);
+    let secrets = secrets(&set);
     Ok(Plan {
         chart: archive.name.clone(),
         from: installed.version.to_string(),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use super::secret::{HIDDEN, tells};
+use crate::secret::{HIDDEN, tells};
 
 /// A value that nobody set and that has another default in the next chart.
 #[derive(Clone, Debug, PartialEq, Serialize)]

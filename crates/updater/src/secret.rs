@@ -1,9 +1,9 @@
-//! What of a plan nobody may read.
+//! What nobody may read, in a plan or in what Helm says.
 
 use serde_json::Value;
 
 /// What is shown in place of a secret.
-pub(super) const HIDDEN: &str = "(hidden)";
+pub(crate) const HIDDEN: &str = "(hidden)";
 
 /// Words in a value's name that tell of a secret.
 const TELLING: [&str; 6] = ["token", "password", "passwd", "secret", "credential", "apikey"];
@@ -12,7 +12,7 @@ const TELLING: [&str; 6] = ["token", "password", "passwd", "secret", "credential
 const SHORTEST: usize = 6;
 
 /// The texts among the values that people set that are secrets, by the names that they have, the longest first.
-pub(super) fn secrets(set: &Value) -> Vec<String> {
+pub(crate) fn secrets(set: &Value) -> Vec<String> {
     let mut found = Vec::new();
     collect(set, false, &mut found);
     found.sort_by(|a, b| b.len().cmp(&a.len()).then(a.cmp(b)));
@@ -26,19 +26,22 @@ fn collect(value: &Value, is_secret: bool, found: &mut Vec<String>) {
             collect(value, is_secret || tells(key), found);
         }),
         Value::Array(items) => items.iter().for_each(|item| collect(item, is_secret, found)),
-        Value::String(text) if is_secret && text.len() >= SHORTEST => found.push(text.clone()),
+        // Line by line, for the lines of a text are indented wherever it is shown.
+        Value::String(text) if is_secret => {
+            found.extend(text.lines().map(str::trim).filter(|line| line.len() >= SHORTEST).map(str::to_owned));
+        }
         _ => {}
     }
 }
 
 /// Whether a name is that of a secret.
-pub(super) fn tells(key: &str) -> bool {
+pub(crate) fn tells(key: &str) -> bool {
     let key = key.to_ascii_lowercase().replace(['-', '_'], "");
     TELLING.iter().any(|word| key.contains(word))
 }
 
 /// A text without the secrets in it.
-pub(super) fn hide(text: &str, secrets: &[String]) -> String {
+pub(crate) fn hide(text: &str, secrets: &[String]) -> String {
     secrets.iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), HIDDEN))
 }
 
@@ -51,9 +54,9 @@ mod tests {
     fn what_is_named_like_a_secret_is_one_with_all_that_is_below() {
         let set = json!({
             "lumigoToken": {"value": "t_abcdef"}, "api_key": "k_123456", "replicas": 2, "name": "not-one",
-            "passwords": ["p_123456"], "token": "short",
+            "passwords": ["p_123456"], "token": "short", "credentials": "first line\nsecond line\n",
         });
-        assert_eq!(secrets(&set), ["k_123456", "p_123456", "t_abcdef"]);
+        assert_eq!(secrets(&set), ["second line", "first line", "k_123456", "p_123456", "t_abcdef"]);
     }
 
     #[test]
