@@ -6,22 +6,27 @@ use epiphyte_testbed::programs;
 
 use super::charts::Chart;
 use super::scene::{Garden, SCENE, said};
-use super::support::{free_address, until};
+use super::support::eventually;
 
 #[test]
 fn a_chart_comes_from_a_registry_as_it_does_from_a_repository() {
     let garden = Garden::new("registry");
-    let (address, folder) = (free_address(), tempfile::tempdir().expect("a folder"));
+    let folder = tempfile::tempdir().expect("a folder");
     let settings = folder.path().join("settings.yaml");
-    let store = folder.path().join("store");
-    let text =
-        format!("version: 0.1\nstorage: {{filesystem: {{rootdir: {}}}}}\nhttp: {{addr: {address}}}\n", store.display());
+    let store = folder.path().join("store").display().to_string();
+    // It finds a port itself, so that it is never the registry of another run that is asked.
+    let text = format!("version: 0.1\nstorage: {{filesystem: {{rootdir: {store}}}}}\nhttp: {{addr: '127.0.0.1:0'}}\n");
     std::fs::write(&settings, text).expect("settings");
     let mut command = Command::new(programs::registry().expect("a registry"));
     command.arg("serve").arg(&settings).env("OTEL_TRACES_EXPORTER", "none");
-    SCENE.block_on(async |cluster| {
-        cluster.plane.run("registry", &command).await.expect("the registry runs");
-        until("the registry listens", async || std::net::TcpStream::connect(&address).is_ok()).await;
+    let address = SCENE.block_on(async |cluster| {
+        let registry = cluster.plane.run("registry", &command).await.expect("the registry runs");
+        let address = async || {
+            let log = std::fs::read_to_string(registry.log()).ok()?;
+            let (_, rest) = log.split_once("listening on ")?;
+            Some(rest.split_once('"')?.0.to_owned())
+        };
+        eventually("the registry listens", address).await
     });
 
     let chart = format!("oci://{address}/charts/plant");
