@@ -15,7 +15,8 @@ fn a_chart_comes_from_a_registry_as_it_does_from_a_repository() {
     let settings = folder.path().join("settings.yaml");
     let store = folder.path().join("store").display().to_string();
     // It finds a port itself, so that it is never the registry of another run that is asked.
-    let text = format!("version: 0.1\nstorage: {{filesystem: {{rootdirectory: {store}}}}}\nhttp: {{addr: '127.0.0.1:0'}}\n");
+    let text =
+        format!("version: 0.1\nstorage: {{filesystem: {{rootdirectory: {store}}}}}\nhttp: {{addr: '127.0.0.1:0'}}\n");
     std::fs::write(&settings, text).expect("settings");
     let mut command = Command::new(programs::registry().expect("a registry"));
     command.arg("serve").arg(&settings).env("OTEL_TRACES_EXPORTER", "none");
