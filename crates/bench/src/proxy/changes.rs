@@ -31,6 +31,8 @@ const LOOK: Duration = Duration::from_millis(10);
 /// What changes took, each in seconds.
 #[derive(Default)]
 struct Took {
+    /// CPU time of the proxy with its Collectors, other work included that it did meanwhile.
+    cpu: Vec<f64>,
     in_force: Vec<f64>,
     admitted: Vec<f64>,
 }
@@ -62,7 +64,10 @@ pub(super) async fn measure(program: &Path) -> Result<Vec<Row>> {
 
     crate::say(&format!("proxy: {LONG_CHANGES} changes of {} namespaces with {MAX_TOKENS} tokens", MANY.namespaces));
     let took = self::changes(&proxy, MANY, LONG_CHANGES).await?;
-    rows.extend(took.rows(&format!("{LONG_CHANGES} changes of 10,000 namespaces, {MAX_TOKENS} tokens"))?);
+    let of = format!("{LONG_CHANGES} changes of 10,000 namespaces, {MAX_TOKENS} tokens");
+    let cpu = middle(took.cpu.clone()).context("nothing was measured")?;
+    rows.extend(took.rows(&of)?);
+    rows.push(Row::new(PART, format!("{of}: CPU until in force, median"), Figure::Seconds(cpu)));
     rows.extend(supervisor("10,000 namespaces", &proxy).await?);
     Ok(rows)
 }
@@ -77,13 +82,14 @@ async fn changes(proxy: &Supervised<'_>, tenants: Tenants, count: usize) -> Resu
         // The proxy looks every second: the changes fall evenly into all parts of one.
         tokio::time::sleep(Duration::from_millis(change as u64 * 618 % 1000)).await;
         let tenants = Tenants { change, ..tenants };
-        let start = Instant::now();
+        let (start, cpu) = (Instant::now(), proxy.process()?.cpu_of_all()?);
         proxy.list(tenants)?;
         let since = async |done: Result<()>| done.map(|()| start.elapsed().as_secs_f64());
         let (in_force, admitted) = try_join(async { since(in_force(&mut log).await).await }, async {
             since(admitted(proxy, &tenants.newest()).await).await
         })
         .await?;
+        took.cpu.push((proxy.process()?.cpu_of_all()? - cpu).as_secs_f64());
         took.in_force.push(in_force);
         took.admitted.push(admitted);
     }

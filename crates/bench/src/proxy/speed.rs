@@ -110,9 +110,7 @@ fn rows([supervised, bare]: &[Side; 2]) -> Result<Vec<Row>> {
     let rate = |round: &Round| round.rate;
     let cpu = |round: &Round| round.cpu;
     let median = |values: Vec<f64>| middle(values).context("nothing was measured");
-    let row = |what: &str, figure| {
-        Row::new(PART, format!("{SPANS} spans in a request, {IN_FLIGHT} in flight: {what}"), figure)
-    };
+    let row = |what: &str, figure| Row::new(PART, format!("under load: {what}"), figure);
     let mut rows = Vec::new();
     for (name, side) in [("supervised", supervised), ("bare Collector", bare)] {
         rows.push(row(&format!("spans, {name}"), Figure::PerSecond(median(side.all(rate))?)));
