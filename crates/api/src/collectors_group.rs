@@ -33,6 +33,12 @@ pub enum CollectorsGroupRole {
     NodeCollector,
 }
 
+/// Conditions of a [`CollectorsGroup`].
+pub mod condition {
+    /// Whether the collectors take telemetry; the same as `status.ready`, with the reason and since when.
+    pub const READY: &str = "Ready";
+}
+
 /// What is known of a group of collectors.
 #[derive(KubeSchema, Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 pub struct CollectorsGroupStatus {

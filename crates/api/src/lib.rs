@@ -17,7 +17,9 @@ mod source;
 mod token;
 
 pub use catalog::{Agent, Catalog, Version, Versions};
-pub use collectors_group::{CollectorsGroup, CollectorsGroupRole, CollectorsGroupSpec, CollectorsGroupStatus};
+pub use collectors_group::{
+    CollectorsGroup, CollectorsGroupRole, CollectorsGroupSpec, CollectorsGroupStatus, condition as collectors_condition,
+};
 pub use crds::{custom_resource_definitions, to_yaml};
 pub use device::Device;
 pub use instrumented_application::{

@@ -115,11 +115,21 @@ pub const PART_OF_LABEL: &str = "app.kubernetes.io/part-of";
 /// The value of [`PART_OF_LABEL`].
 pub const PART_OF: &str = "epiphyte";
 
+/// Label that says who keeps an object; see [`PART_OF`].
+pub const MANAGED_BY_LABEL: &str = "app.kubernetes.io/managed-by";
+
 /// The operator's Deployment.
 pub const OPERATOR: &str = "epiphyte-operator";
 
 /// The value of the label `app.kubernetes.io/name` on pods of the node agent.
 pub const NODE_AGENT: &str = "epiphyte-node-agent";
+
+/// The Service in front of the telemetry proxy's OTLP receivers, and the `CollectorsGroup` that says whether they take
+/// telemetry.
+pub const TELEMETRY_PROXY: &str = "epiphyte-telemetry-proxy";
+
+/// The port of [`TELEMETRY_PROXY`] on which each address says of itself whether it takes telemetry.
+pub const HEALTH_PORT: &str = "health";
 
 /// Secret in the system namespace with the webhook's authority and serving certificate.
 pub const WEBHOOK_SECRET: &str = "epiphyte-webhook-certificate";

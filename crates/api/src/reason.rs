@@ -165,6 +165,12 @@ reasons! {
         => "Check the collectors' pods."
     CollectorsGracePeriod Waiting "The collectors are not ready, but not yet for as long as the grace period: everything stays as it is."
         => "Check the collectors' pods; `collectors.unreadyGracePeriod` in the settings is the time until devices are taken off."
+    TelemetryTaken Info "The telemetry proxy takes telemetry."
+        => ""
+    TelemetryNotTaken Waiting "No address of the telemetry proxy takes telemetry."
+        => "Check the container `telemetry-proxy` of the operator's pods: whether it runs, and what it logs."
+    NoProxyAddress Waiting "There is no address of the telemetry proxy."
+        => "Check that the Service `epiphyte-telemetry-proxy` is there, and that its pods run."
 
     // Offer.
     NoNodeOffersDevice Waiting "No ready node that the pods can run on offers the device; for a DaemonSet, not every such node does."

@@ -15,6 +15,9 @@ use crate::process::Process;
 const USER: &str = "system:serviceaccount:odigos-system:epiphyte-operator";
 const SERVICE_ACCOUNT: &str = "epiphyte-operator";
 
+/// There is no telemetry proxy: the measurement says when the collectors are ready.
+const SETTINGS: &str = "scheduler: {enabled: false}\n";
+
 /// A running operator; goes with its control plane.
 pub(crate) struct Operator<'a> {
     cluster: &'a Cluster,
@@ -27,9 +30,13 @@ impl<'a> Operator<'a> {
     /// Starts the operator, and does not wait for anything.
     pub(crate) async fn start(cluster: &'a Cluster) -> Result<Self> {
         let webhook = free_address()?;
+        let settings = cluster.plane.folder().join("settings.yaml");
+        std::fs::write(&settings, SETTINGS).context("cannot write the settings")?;
         let deployable = Deployable::start(cluster, "operator", USER, |command| {
             command
                 .args(["--namespace", SYSTEM, "--service-account", SERVICE_ACCOUNT])
+                .arg("--config")
+                .arg(settings)
                 .arg(format!("--webhook-listen={webhook}"))
                 .arg(format!("--webhook-url=https://{webhook}"));
         });

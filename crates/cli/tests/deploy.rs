@@ -10,13 +10,15 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use epiphyte_api::names::{LEASE, PART_OF, PART_OF_LABEL, SYSTEM_NAMESPACES, UNINSTALLING_CONFIG_MAP, WEBHOOK_SECRET};
+use epiphyte_api::names::{
+    LEASE, PART_OF, PART_OF_LABEL, SYSTEM_NAMESPACES, TELEMETRY_PROXY, UNINSTALLING_CONFIG_MAP, WEBHOOK_SECRET,
+};
 use epiphyte_api::{WorkloadKind, custom_resource_definitions};
 use epiphyte_testbed::ControlPlane;
 use serde::Deserialize as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use support::{Cluster, JAVA, until};
+use support::{Address, Cluster, JAVA, PROXY, until};
 
 const SYSTEM: &str = "epiphyte-system";
 const NODE: &str = "epiphyte-node";
@@ -63,6 +65,8 @@ fn rules_about_single_objects_have_the_names_that_the_operator_uses() {
         .map(|rule| (texts(&rule["resources"]).concat(), texts(&rule["resourceNames"])))
         .collect();
     let expected = [
+        ("collectorsgroups", TELEMETRY_PROXY),
+        ("collectorsgroups/status", TELEMETRY_PROXY),
         ("configmaps", UNINSTALLING_CONFIG_MAP),
         ("leases", LEASE),
         ("mutatingwebhookconfigurations", "epiphyte"),
@@ -147,23 +151,17 @@ async fn a_cluster_takes_the_manifests_and_the_operator_works_with_the_rights_th
         found["webhooks"][0]["clientConfig"].get("caBundle").is_some()
     })
     .await;
+    // The telemetry proxy has no pods here: its group is made, and says so, until an address answers for it.
+    until("the operator keeps the group of the telemetry proxy", || async {
+        let group = cluster.get("odigos.io/v1alpha1", "collectorsgroups", SYSTEM, PROXY).await.unwrap_or_default();
+        group["status"]["conditions"][0]["reason"] == "NoProxyAddress"
+    })
+    .await;
+    let Some(address) = Address::open().await else {
+        return epiphyte_testbed::skipped("this machine has no address but its loopback");
+    };
+    cluster.apply(&address.slice("played", SYSTEM)).await;
     // A workload from the mark to the device and back, which takes every right that matters.
-    let group = json!({
-        "apiVersion": "odigos.io/v1alpha1", "kind": "CollectorsGroup",
-        "metadata": { "name": "gateway", "namespace": SYSTEM }, "spec": { "role": "CLUSTER_GATEWAY" },
-    });
-    cluster.apply(&group).await;
-    cluster.kubectl(&[
-        "patch",
-        "collectorsgroups",
-        "gateway",
-        "--namespace",
-        SYSTEM,
-        "--subresource=status",
-        "--type=merge",
-        "--patch",
-        r#"{"status": {"ready": true}}"#,
-    ]);
     cluster.kubectl(&["annotate", "namespace", "market", "odigos.io/instrument=true"]);
     cluster.answer(WorkloadKind::Deployment, "market", "storefront", &[("storefront", "java")]).await;
     cluster.until_devices(WorkloadKind::Deployment, "market", "storefront", &[("storefront", JAVA)]).await;
@@ -220,6 +218,9 @@ async fn neither_the_operator_nor_the_node_agent_may_do_what_is_not_its_job() {
             "update deployments.apps",
             "patch nodes",
             "patch configmaps/other -n epiphyte-system",
+            "create collectorsgroups.odigos.io/other -n epiphyte-system",
+            "patch collectorsgroups.odigos.io/other -n epiphyte-system",
+            "delete collectorsgroups.odigos.io/epiphyte-telemetry-proxy -n epiphyte-system",
             "delete configmaps/epiphyte-uninstalling -n epiphyte-system",
             "patch mutatingwebhookconfigurations.admissionregistration.k8s.io/other",
             "escalate clusterroles.rbac.authorization.k8s.io",

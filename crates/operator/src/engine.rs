@@ -21,6 +21,7 @@ use crate::lumigo::{self, Tokens};
 use crate::metrics::Metrics;
 use crate::purpose::Purpose;
 use crate::queue::Queue;
+use crate::scheduler::Scheduler;
 use crate::settings::Settings;
 use crate::stuck::Stuck;
 use crate::workloads::Workloads;
@@ -119,7 +120,7 @@ impl Engine {
         let (events, recorder) = write::Events::new(client.clone(), queues.surgery.clone());
         let told_all = CancellationToken::new();
         let recorder = tokio::spawn(recorder.run(told_all.clone()));
-        // The uninstaller has no use for tokens: it is to see Lumigoes out.
+        // The uninstaller has no use for tokens, nor for collectors: it is to see Lumigoes out.
         if purpose == Purpose::Operate {
             let reader = lumigo::Reader {
                 client: client.clone(),
@@ -129,6 +130,16 @@ impl Engine {
                 metrics: metrics.clone(),
             };
             background.spawn(reader.run());
+            let scheduler = Scheduler {
+                client: client.clone(),
+                namespace,
+                index: Arc::clone(&index),
+                dirty: dirty.clone(),
+                settings: settings.subscribe(),
+                leader: writes.clone(),
+                metrics: metrics.clone(),
+            };
+            background.spawn(scheduler.run());
         }
         let planner = decide::Planner {
             index: Arc::clone(&index),

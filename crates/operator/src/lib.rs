@@ -21,6 +21,7 @@ mod metrics;
 mod purpose;
 mod queue;
 mod reload;
+mod scheduler;
 pub mod settings;
 mod sources;
 mod status;

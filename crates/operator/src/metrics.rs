@@ -46,6 +46,10 @@ pub struct Metrics {
     pub queue: Gauge,
     /// Settings files that could not be taken over.
     pub settings_errors: Counter,
+    /// Addresses of the telemetry proxy that the scheduler asks; none where it does not run.
+    pub proxy_addresses: Gauge,
+    /// Those of them that take telemetry.
+    pub proxy_addresses_ready: Gauge,
 }
 
 impl Metrics {
@@ -61,6 +65,8 @@ impl Metrics {
             leader: Gauge::default(),
             queue: Gauge::default(),
             settings_errors: Counter::default(),
+            proxy_addresses: Gauge::default(),
+            proxy_addresses_ready: Gauge::default(),
         };
         metrics.with_registry(|registry| {
             registry.register("watch_events", "Events that watches delivered", metrics.events.clone());
@@ -72,6 +78,9 @@ impl Metrics {
             registry.register("leader", "1 on the replica that writes", metrics.leader.clone());
             registry.register("queue_length", "Workloads whose writes are awaited", metrics.queue.clone());
             registry.register("settings_errors", "Settings files that were refused", metrics.settings_errors.clone());
+            let (asked, ready) = (metrics.proxy_addresses.clone(), metrics.proxy_addresses_ready.clone());
+            registry.register("proxy_addresses", "Addresses of the telemetry proxy that are asked", asked);
+            registry.register("proxy_addresses_ready", "Those of them that take telemetry", ready);
         });
         metrics
     }

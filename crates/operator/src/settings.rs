@@ -15,6 +15,8 @@ pub struct Settings {
     pub ignored_namespaces: BTreeSet<String>,
     /// The collectors, whose readiness gates the `device` delivery.
     pub collectors: Collectors,
+    /// The scheduler, which says whether the telemetry proxy is ready.
+    pub scheduler: Scheduler,
     /// The `device` delivery.
     pub device: Device,
     /// The `injector` delivery.
@@ -36,6 +38,20 @@ pub struct Collectors {
 impl Default for Collectors {
     fn default() -> Self {
         Self { unready_grace_period: SignedDuration::from_mins(5) }
+    }
+}
+
+/// The scheduler, which says whether the telemetry proxy is ready.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Scheduler {
+    /// Whether the operator keeps the `CollectorsGroup` of the telemetry proxy; else that is left to whoever else does.
+    pub enabled: bool,
+}
+
+impl Default for Scheduler {
+    fn default() -> Self {
+        Self { enabled: true }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What an installation consists of: kinds whose objects of ours carry a label, and how to tell ours from others'.
 
-use epiphyte_api::names::{PART_OF, PART_OF_LABEL};
+use epiphyte_api::names::{MANAGED_BY_LABEL, PART_OF, PART_OF_LABEL};
 use epiphyte_operator::admission::WEBHOOK;
 use serde_json::Value;
 
@@ -67,7 +67,7 @@ pub(crate) fn is_labelled(object: &Value) -> bool {
 
 /// Whether Helm keeps an object, and removes it.
 pub(crate) fn is_helms(object: &Value) -> bool {
-    label(object, "app.kubernetes.io/managed-by") == Some("Helm")
+    label(object, MANAGED_BY_LABEL) == Some("Helm")
 }
 
 /// Whether a controller makes an object, and removes it.

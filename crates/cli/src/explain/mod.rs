@@ -10,12 +10,13 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 use epiphyte_operator::index::{SourceTarget, WorkloadKey};
 use epiphyte_operator::{DetailsDue, Due};
+use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
 use crate::cluster::{Cluster, Scope, Survey};
 use crate::engine::EngineArguments;
-use crate::show::{self, FindingReport, Format, LumigoReport, Present, Report, Seen, SourceReport};
+use crate::show::{self, CollectorsReport, FindingReport, Format, LumigoReport, Present, Report, Seen, SourceReport};
 use events::Told;
 pub(crate) use events::events;
 use target::Target;
@@ -33,7 +34,8 @@ Examples:
 
 JSON: what `epiphyte preview` says of a workload, and present {state, generation, containers[] {name, delivery, devices[]},
   why {reason, severity, message, about}}, due {surgery, details}, renewal {reason, severity, message, about} (what reaches
-  the workload at its next template change), lumigo {namespace, name, active, reason, message} (the one that counts),
+  the workload at its next template change), collectors {reason, severity, message, about, graceOverAt, groups[] {name, ready,
+  since, message}}, lumigo {namespace, name, active, reason, message} (the one that counts),
   conditions[], events[] {time, type, reason, message}, sources[], notes[].
 
 Exit status: 0; 1 if the workload is not there or the API server cannot be asked; 2 on wrong usage.")]
@@ -61,6 +63,8 @@ struct Explanation {
     due: Ahead,
     /// What reaches the workload at its next template change; `null` if nothing.
     renewal: Option<FindingReport>,
+    /// The collectors, whose readiness is the third condition of the `device` delivery.
+    collectors: CollectorsReport,
     /// The Lumigo that counts in the namespace.
     lumigo: Option<LumigoReport>,
     /// Conditions of the workload's `InstrumentedApplication`, as they stand.
@@ -127,6 +131,7 @@ async fn explain(arguments: &Arguments) -> anyhow::Result<Explanation> {
         report,
         present,
         renewal: renewal.as_ref().map(FindingReport::from),
+        collectors: CollectorsReport::of(&index, Timestamp::now()),
         lumigo: show::counting_lumigo(&index, &lumigoes, &namespace),
         due: Ahead { surgery: due.surgery, details: word(due.details) },
         conditions: details.as_ref().and_then(conditions).unwrap_or_default(),

@@ -7,7 +7,11 @@ use crate::show::{DIM, Present, PresentContainer, text};
 
 /// The page.
 pub(super) fn render(explanation: &Explanation) -> String {
-    let Explanation { report, present, due, renewal, lumigo, conditions, events, sources, notes } = explanation;
+    let Explanation { report, present, due, renewal, collectors, lumigo, conditions, events, sources, notes } =
+        explanation;
+    // The other delivery does not wait for them.
+    let is_waiting =
+        !collectors.is_ready() && (report.delivery == Some("device") || present.delivery() == Some("device"));
     let told = events.iter().map(|event| {
         let time = event.time.as_deref().unwrap_or_default();
         let word = if event.r#type == "Warning" { "warning" } else { "" };
@@ -17,6 +21,7 @@ pub(super) fn render(explanation: &Explanation) -> String {
     page += &now(present);
     page += &text::verdict(report);
     page += &text::trace(report);
+    page += &text::section("collectors", if is_waiting { collectors.lines() } else { Vec::new() });
     page += &text::section("lumigo", lumigo.iter().map(text::lumigo));
     page += &text::section("conditions", conditions.iter().map(condition));
     page += &text::section("events", told);

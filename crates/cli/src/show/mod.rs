@@ -1,6 +1,7 @@
 //! What `preview`, `explain` and `status` show: the data, the same for both formats, and its rendering for people.
 
 mod change;
+mod collectors;
 mod finding;
 mod lumigo;
 mod output;
@@ -10,6 +11,7 @@ mod style;
 pub(crate) mod text;
 mod workload;
 
+pub(crate) use collectors::CollectorsReport;
 pub(crate) use finding::{FindingReport, SourceReport, sources};
 pub(crate) use lumigo::{LumigoReport, counting_lumigo, lumigoes};
 pub(crate) use output::{Format, json, print};

@@ -6,15 +6,16 @@ use std::process::ExitCode;
 
 use anyhow::Context as _;
 use clap::Args;
-use epiphyte_api::{Device, Reason, Severity, WorkloadKind};
+use epiphyte_api::{Device, Severity, WorkloadKind};
 use epiphyte_operator::index::{Index, WorkloadKey};
-use epiphyte_plan::{Collectors, Finding, GateState, Manifest, Workload};
+use epiphyte_plan::{Finding, GateState, Manifest, Workload};
+use jiff::Timestamp;
 use serde::Serialize;
 
 use crate::cluster::{Cluster, Scope, Survey};
 use crate::engine::EngineArguments;
 use crate::explain::resource;
-use crate::show::{self, FindingReport, Format, LumigoReport, Present, SourceReport};
+use crate::show::{self, CollectorsReport, FindingReport, Format, LumigoReport, Present, SourceReport};
 
 /// Show the workloads that are marked or instrumented, the Lumigoes, and their states, at a glance.
 ///
@@ -29,7 +30,8 @@ Examples:
 States: on (every container is instrumented), partly (some are), waiting (something is awaited that comes without help),
   keep (stays as it is), off. `epiphyte explain` says more of a single workload.
 
-JSON: collectors {reason, severity, message, about}, nodes {total, offering}, uninstalling,
+JSON: collectors {reason, severity, message, about, graceOverAt, groups[] {name, ready, since, message}},
+  nodes {total, offering}, uninstalling,
   workloads[] {namespace, kind, name, state, delivery, languages[], reason, severity, message, about, next},
   lumigoes[] {namespace, name, active, reason, message, injected},
   sources[] {namespace, name, reason, severity, message, about, next}, notes[].
@@ -53,8 +55,7 @@ pub(crate) struct Arguments {
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Status {
-    /// Whether the collectors are ready.
-    collectors: FindingReport,
+    collectors: CollectorsReport,
     nodes: Nodes,
     /// Whether Epiphyte is being uninstalled.
     uninstalling: bool,
@@ -124,7 +125,7 @@ async fn status(arguments: &Arguments) -> anyhow::Result<Status> {
     let offers =
         |node: &&epiphyte_plan::Node| node.ready && Device::ALL.iter().any(|device| node.devices.contains(*device));
     Ok(Status {
-        collectors: FindingReport::from(&collectors(&index)),
+        collectors: CollectorsReport::of(&index, Timestamp::now()),
         nodes: Nodes { total: index.nodes().len(), offering: index.nodes().iter().filter(offers).count() },
         uninstalling: index.is_uninstalling(),
         workloads: workloads
@@ -162,14 +163,4 @@ fn row(index: &Index, key: &WorkloadKey, workload: &Workload, all: bool) -> Opti
         why: present.why,
         next: present.next,
     })
-}
-
-fn collectors(index: &Index) -> Finding {
-    match index.collectors().state() {
-        Collectors::Ready => Reason::CollectorsReady.into(),
-        Collectors::Missing { grace_over: true } => Reason::CollectorsMissing.into(),
-        Collectors::Missing { grace_over: false } => Reason::CollectorsGracePeriod.into(),
-        Collectors::Unready { group, grace_over: true } => Finding::about(Reason::CollectorsNotReady, &**group),
-        Collectors::Unready { group, grace_over: false } => Finding::about(Reason::CollectorsGracePeriod, &**group),
-    }
 }

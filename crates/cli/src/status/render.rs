@@ -9,7 +9,7 @@ use crate::show::{LumigoReport, text};
 pub(super) fn render(status: &Status, all: bool) -> String {
     let Status { collectors, nodes: Nodes { total, offering }, uninstalling, workloads, lumigoes, sources, notes } =
         status;
-    let mut page = format!("collectors:   {}\n", text::finding(collectors));
+    let mut page = format!("collectors:   {}\n", collectors.lines().join("\n              "));
     page += &format!("nodes:        {offering} of {total} offer devices\n");
     page += &format!("uninstalling: {}\n\n", if *uninstalling { "yes" } else { "no" });
     match (workloads.is_empty(), all) {

@@ -167,10 +167,10 @@ async fn settings_change_without_a_restart(cluster: &Cluster, operator: &Operato
     cluster.namespace("ignored", None).await;
     see_handled(cluster, "ignored", "cart").await;
     let ignoring = format!("{SETTINGS}ignoredNamespaces: [ignored]\n");
-    std::fs::write(&operator.settings, &ignoring).expect("settings are written");
+    operator.reconfigure(&ignoring);
     cluster.until_devices(Deployment, "ignored", "cart", &[]).await;
 
-    std::fs::write(&operator.settings, "ignoredNamespace: []\n").expect("settings are written");
+    operator.reconfigure("ignoredNamespace: []\n");
     until("the broken file is told of", || async {
         operator.metric("epiphyte_settings_errors_total", &[]) == 1.0
             && operator.log().contains("the last good settings stay in force")
@@ -184,7 +184,7 @@ async fn settings_change_without_a_restart(cluster: &Cluster, operator: &Operato
     assert_eq!(cluster.generation(Deployment, "ignored", "cart").await, 3, "still ignored");
     assert_eq!(agents_image(&cluster.workload(Deployment, "ignored", "mail").await), None, "still ignored");
 
-    std::fs::write(&operator.settings, SETTINGS).expect("settings are written");
+    operator.reconfigure(SETTINGS);
     until_injected(cluster, "ignored", "mail").await;
     cluster.answer(Deployment, "ignored", "cart", &[("app", "java")]).await;
     cluster.until_devices(Deployment, "ignored", "cart", &[("app", JAVA)]).await;

@@ -87,6 +87,6 @@ async fn devices_come_with_the_collectors_and_go_when_their_loss_outlasts_the_gr
 async fn reconfigure(operator: &Operator, settings: &str) {
     let taken_over = || operator.log().matches("took over changed settings").count();
     let before = taken_over();
-    std::fs::write(&operator.settings, settings).expect("settings are written");
+    operator.reconfigure(settings);
     until("the operator takes over its settings", || async { taken_over() > before }).await;
 }

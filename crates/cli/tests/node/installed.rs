@@ -1,5 +1,7 @@
 //! A cluster with everything of ours installed, which all tests share, each in a namespace of its own.
 
+use std::any::Any;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::sync::{LazyLock, RwLock};
@@ -91,8 +93,11 @@ pub fn test_alone(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
 fn run(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
     match &*INSTALLED {
         Ok(installed) => {
-            let _logs = LogsOfFailure(installed, namespace);
-            installed.runtime.block_on(test(installed, namespace));
+            let ended = catch_unwind(AssertUnwindSafe(|| installed.runtime.block_on(test(installed, namespace))));
+            if let Err(why) = ended {
+                tell_failure(installed, namespace, &*why);
+                resume_unwind(why);
+            }
             // What still ran would be in the way of others.
             installed.cluster.kubectl(&["delete", "namespace", namespace, "--wait=false"]);
         }
@@ -100,26 +105,22 @@ fn run(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
     }
 }
 
-/// Shows what operator and node agent said last when a test fails, and what became of the pods in its namespace.
-struct LogsOfFailure<'a>(&'a Installed, &'a str);
-
-impl Drop for LogsOfFailure<'_> {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let Self(installed, namespace) = self;
-            let logs = |namespace, what| ["logs", "-n", namespace, what, "--all-pods", "--tail=60"];
-            let questions: [&[&str]; 4] = [
-                &logs(SYSTEM, "deployment/epiphyte-operator"),
-                &logs(AGENT, "daemonset/epiphyte-node-agent"),
-                &["get", "pods", "-n", namespace, "-o", "wide"],
-                &["get", "events", "-n", namespace, "--sort-by=.lastTimestamp"],
-            ];
-            for question in questions {
-                let said = installed.cluster.try_kubectl(question, "").unwrap_or_else(|error| error);
-                eprintln!("--- kubectl {} ---\n{said}", question.join(" "));
-            }
-        }
+/// Shows what operator and node agent said last when a test has failed, what became of the pods in its namespace, and once
+/// more why, where whoever reads only the end finds it.
+fn tell_failure(installed: &Installed, namespace: &str, why: &(dyn Any + Send)) {
+    let logs = |namespace, what| ["logs", "-n", namespace, what, "--all-pods", "--tail=20"];
+    let questions: [&[&str]; 4] = [
+        &logs(SYSTEM, "deployment/epiphyte-operator"),
+        &logs(AGENT, "daemonset/epiphyte-node-agent"),
+        &["get", "pods", "-n", namespace, "-o", "wide"],
+        &["get", "events", "-n", namespace, "--sort-by=.lastTimestamp"],
+    ];
+    for question in questions {
+        let said = installed.cluster.try_kubectl(question, "").unwrap_or_else(|error| error);
+        eprintln!("--- kubectl {} ---\n{said}", question.join(" "));
     }
+    let why = why.downcast_ref::<String>().map(String::as_str).or_else(|| why.downcast_ref::<&str>().copied());
+    eprintln!("--- failed: {} ---", why.unwrap_or("for a reason without words"));
 }
 
 /// Gives back what a test took from all, when it is dropped: however the test ends, the next finds all as it was.

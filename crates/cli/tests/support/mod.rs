@@ -14,12 +14,14 @@ mod admin;
 mod cluster;
 mod manifests;
 mod operator;
+mod proxy;
 mod shared;
 
 pub use admin::{Admin, free_address};
 pub use cluster::{Cluster, DEADLINE, Object, Ready, eventually, eventually_within, until};
 pub use manifests::*;
 pub use operator::{OPERATOR, Operator, OperatorOptions};
+pub use proxy::{Address, Manner, PROXY, proxy_group};
 pub use shared::Shared;
 
 /// The system namespace of all tests.

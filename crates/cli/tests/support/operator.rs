@@ -61,7 +61,7 @@ impl Operator {
     /// file there.
     fn prepare(plane: &ControlPlane, options: &OperatorOptions, folder: &Path) -> (Command, Self) {
         let settings = folder.join("settings.yaml");
-        std::fs::write(&settings, &options.settings).expect("settings are written");
+        std::fs::write(&settings, with_defaults(&options.settings)).expect("settings are written");
         let user = if options.user.is_empty() { OPERATOR } else { &options.user };
         let groups: Vec<&str> = options.groups.iter().map(String::as_str).collect();
         let groups = if groups.is_empty() { &["system:masters"][..] } else { &groups };
@@ -81,6 +81,11 @@ impl Operator {
         // The control plane names the logs of its guests like this.
         let log = folder.join("operator.log");
         (command, Self { child: None, admin, webhook, settings, log, _folder: None })
+    }
+
+    /// Writes other settings, which the operator takes over by itself.
+    pub fn reconfigure(&self, settings: &str) {
+        std::fs::write(&self.settings, with_defaults(settings)).expect("settings are written");
     }
 
     pub fn pid(&self) -> u32 {
@@ -146,6 +151,12 @@ impl Operator {
             std::thread::sleep(Duration::from_millis(20));
         }
     }
+}
+
+/// Settings as tests have them: readiness of the collectors is what the test sets, unless it speaks of the scheduler.
+fn with_defaults(settings: &str) -> String {
+    let scheduler = if settings.contains("scheduler:") { "" } else { "scheduler: {enabled: false}\n" };
+    format!("{scheduler}{settings}")
 }
 
 impl Drop for Operator {

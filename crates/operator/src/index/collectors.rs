@@ -4,18 +4,32 @@ use std::collections::BTreeMap;
 
 use epiphyte_plan::Collectors;
 use jiff::{SignedDuration, Timestamp};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::{Change, Fact, Index, ObjectKey};
 
 /// A `CollectorsGroup` of the system namespace.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CollectorsGroupFact {
     /// Namespace and name of the group.
     pub key: ObjectKey,
+    /// Generation of its specification.
+    pub generation: i64,
+    /// Its labels.
+    pub labels: BTreeMap<Box<str>, Box<str>>,
+    /// `spec.role`; empty if there is none.
+    pub role: Box<str>,
     /// `status.ready`.
     pub ready: bool,
-    /// Since when, if the status tells.
-    pub since: Option<Timestamp>,
+    /// The condition `Ready`, if the status has it: why, and since when.
+    pub condition: Option<Condition>,
+}
+
+impl CollectorsGroupFact {
+    /// Since when it is ready, or is not, if the status tells.
+    pub fn since(&self) -> Option<Timestamp> {
+        self.condition.as_ref().map(|condition| condition.last_transition_time.0)
+    }
 }
 
 /// The groups, and for how long not all of them have been ready.
@@ -45,6 +59,16 @@ impl CollectorsIndex {
         &self.state
     }
 
+    /// The groups, by name.
+    pub fn groups(&self) -> impl Iterator<Item = &CollectorsGroupFact> {
+        self.groups.values()
+    }
+
+    /// The group of a name.
+    pub fn group(&self, name: &str) -> Option<&CollectorsGroupFact> {
+        self.groups.get(name)
+    }
+
     /// When a loss that does not count yet will.
     pub fn loss_counts_at(&self) -> Option<Timestamp> {
         let waiting = matches!(
@@ -72,7 +96,7 @@ impl CollectorsIndex {
             self.lost = None;
         } else {
             // A transition in the future is a clock that is wrong, not a loss that is yet to come.
-            let told = self.groups.values().filter(|group| !group.ready).filter_map(|group| group.since).min();
+            let told = self.groups.values().filter(|group| !group.ready).filter_map(CollectorsGroupFact::since).min();
             let lost = self.lost.unwrap_or(now).min(told.unwrap_or(now)).min(now);
             self.lost = Some(lost);
         }
@@ -113,11 +137,22 @@ impl Fact for CollectorsGroupFact {
 
 #[cfg(test)]
 mod tests {
+    use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
+
     use super::*;
 
     fn group(ready: bool, since: Option<i64>) -> CollectorsGroupFact {
         let key = ObjectKey { namespace: "odigos-system".into(), name: "gateway".into() };
-        CollectorsGroupFact { key, ready, since: since.map(at) }
+        let condition = since.map(|second| Condition {
+            type_: "Ready".to_owned(),
+            status: if ready { "True" } else { "False" }.to_owned(),
+            reason: "Tested".to_owned(),
+            message: String::new(),
+            observed_generation: None,
+            last_transition_time: Time(at(second)),
+        });
+        let (generation, labels, role) = (1, BTreeMap::new(), "CLUSTER_GATEWAY".into());
+        CollectorsGroupFact { key, generation, labels, role, ready, condition }
     }
 
     fn at(second: i64) -> Timestamp {

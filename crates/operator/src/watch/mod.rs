@@ -25,7 +25,7 @@ use crate::metrics::Metrics;
 use crate::purpose::Purpose;
 
 /// Objects in one page of a first list: few, since a page is held whole while it is read.
-const PAGE: u32 = 50;
+pub(crate) const PAGE: u32 = 50;
 
 /// Where watches put what they see.
 #[derive(Clone)]
@@ -116,26 +116,31 @@ impl<T: Watched + Fact> epiphyte_daemon::Sink<T> for Sink {
     }
 
     fn tell(&self, error: &watcher::Error, text: &str) -> bool {
-        let Served { group, plural, .. } = T::SERVED;
-        match status_of(error) {
-            Some(404) => warn!(
+        tell(T::SERVED, error, text);
+        true
+    }
+}
+
+/// Tells that a watch failed, and what to do about it.
+pub(crate) fn tell(served: Served, error: &watcher::Error, text: &str) {
+    let Served { group, plural, .. } = served;
+    match status_of(error) {
+        Some(404) => warn!(
+            resource = plural,
+            group,
+            "the API server does not know this resource; waiting for its CustomResourceDefinition (`epiphyte crds` prints it)"
+        ),
+        Some(403) => {
+            warn!(
                 resource = plural,
                 group,
-                "the API server does not know this resource; waiting for its CustomResourceDefinition (`epiphyte crds` prints it)"
-            ),
-            Some(403) => {
-                warn!(
-                    resource = plural,
-                    group,
-                    error = %text,
-                    "not allowed; grant the verbs list and watch on this resource"
-                );
-            }
-            // The server forgot the version that we would go on from; a new list follows by itself.
-            Some(410) => debug!(resource = plural, group, "the watch starts anew"),
-            _ => warn!(resource = plural, group, error = %text, "the watch failed; trying again"),
+                error = %text,
+                "not allowed; grant the verbs list and watch on this resource"
+            );
         }
-        true
+        // The server forgot the version that we would go on from; a new list follows by itself.
+        Some(410) => debug!(resource = plural, group, "the watch starts anew"),
+        _ => warn!(resource = plural, group, error = %text, "the watch failed; trying again"),
     }
 }
 
@@ -152,6 +157,11 @@ fn status_of(error: &watcher::Error) -> Option<u16> {
 
 /// Reads an `InstrumentedApplication` as the index wants it; `None` if it cannot be read.
 pub(crate) fn read_details(object: &serde_json::Value) -> Option<DetailsFact> {
+    read_fact(object)
+}
+
+/// Reads a `CollectorsGroup` as the index wants it; `None` if it cannot be read.
+pub(crate) fn read_group(object: &serde_json::Value) -> Option<CollectorsGroupFact> {
     read_fact(object)
 }
 

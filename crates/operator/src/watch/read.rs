@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use epiphyte_api::names::{DETECT_LABEL, DETECT_PENDING, LUMIGO_FINALIZER, UNINSTALLED};
 use epiphyte_api::{
     CollectorsGroupStatus, Device, InstrumentedApplicationSpec, InstrumentedApplicationStatus, LumigoSpec,
-    LumigoStatus, SourceSpec, WorkloadKind, lumigo_condition,
+    LumigoStatus, SourceSpec, WorkloadKind, collectors_condition, lumigo_condition,
 };
 use epiphyte_daemon::{Named, Served, Watched};
 use epiphyte_plan::{Annotation, ContainerDetails, Details, LumigoFact, Node, Taint, TaintEffect, TokenRef};
@@ -233,19 +233,29 @@ impl Watched for SourceRecord {
     }
 }
 
+/// The specification of a `CollectorsGroup`, as loose as whoever else defines that kind may have it.
+#[derive(Deserialize)]
+pub struct GroupSpec {
+    #[serde(default)]
+    role: Box<str>,
+}
+
 impl Watched for CollectorsGroupFact {
     const SERVED: Served =
         Served { group: "odigos.io", version: "v1alpha1", kind: "CollectorsGroup", plural: "collectorsgroups" };
     const GUARDED: bool = true;
-    type Manifest = Manifest<IgnoredAny, CollectorsGroupStatus>;
+    type Manifest = Manifest<GroupSpec, CollectorsGroupStatus>;
 
     fn read(manifest: Self::Manifest) -> Self {
-        let status = manifest.status.unwrap_or_default();
-        let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
+        let Manifest { metadata, spec, status } = manifest;
+        let status = status.unwrap_or_default();
         Self {
-            key: manifest.metadata.key(),
+            key: metadata.key(),
+            generation: metadata.generation,
+            labels: metadata.labels.unwrap_or_default(),
+            role: spec.role,
             ready: status.ready,
-            since: ready.map(|condition| condition.last_transition_time.0),
+            condition: status.conditions.into_iter().find(|it| it.type_ == collectors_condition::READY),
         }
     }
 }

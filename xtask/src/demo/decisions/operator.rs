@@ -14,12 +14,17 @@ use crate::demo::cluster::comes_true;
 /// The user that the operator is to the API server, so that the audit log tells its writes from ours.
 pub const USER: &str = "epiphyte-operator";
 
+/// There is no telemetry proxy: the demo itself says when the collectors are ready.
+const SETTINGS: &str = "scheduler: {enabled: false}\n";
+
 /// Starts the operator and waits until it knows the cluster.
 pub fn start<'a>(runtime: &tokio::runtime::Runtime, plane: &'a ControlPlane, program: &Path) -> Result<Guest<'a>> {
     let kubeconfig = plane.user(USER, &["system:masters"])?;
     let (admin, webhook) = (free_address()?, free_address()?);
+    let settings = plane.folder().join("settings.yaml");
+    std::fs::write(&settings, SETTINGS).context("cannot write the operator's settings")?;
     let mut command = Command::new(program);
-    command.args(["operator", "--namespace=odigos-system"]);
+    command.args(["operator", "--namespace=odigos-system", "--config"]).arg(settings);
     command.arg(format!("--admin-listen={admin}"));
     command.arg(format!("--webhook-listen={webhook}")).arg(format!("--webhook-url=https://{webhook}"));
     command.env("KUBECONFIG", kubeconfig);
