@@ -26,13 +26,13 @@ const SPANS: usize = 100;
 const IN_FLIGHT: usize = 16;
 
 /// How long spans are sent in a round.
-const ROUND: Duration = Duration::from_secs(3);
+const ROUND: Duration = Duration::from_secs(1);
 
 /// How long after the last span its Collector is given to do what is left.
 const REST: Duration = Duration::from_millis(300);
 
-/// Rounds of each; there is one before, to warm up.
-const ROUNDS: usize = 8;
+/// Rounds of each; there is one before, to warm up. Many and short, so that what else goes on on the machine meets both alike.
+const ROUNDS: usize = 24;
 
 /// A Collector under load.
 struct Side {
@@ -65,8 +65,8 @@ pub(super) async fn measure(program: &Path) -> Result<Vec<Row>> {
     };
     let mut sides =
         [side(supervised.process()?, supervised.place.otlp()).await?, side(bare.process()?, bare.place.otlp()).await?];
+    crate::say(&format!("proxy: spans through a supervised Collector and a bare one, {ROUNDS} rounds"));
     for round in 0..=ROUNDS {
-        crate::say(&format!("proxy: {ROUND:?} of spans through each, round {round} of {ROUNDS}"));
         for side in &mut sides {
             let measured = side.round(&upstream, &request).await?;
             if round > 0 {
@@ -119,7 +119,7 @@ fn rows([supervised, bare]: &[Side; 2]) -> Result<Vec<Row>> {
     for (what, of) in [("spans", rate as fn(&Round) -> f64), ("CPU per span", cpu)] {
         let pairs =
             supervised.rounds.iter().zip(&bare.rounds).map(|(supervised, bare)| of(supervised) / of(bare) - 1.0);
-        // What cannot be told from the noise is nothing: the rounds of the bare one differ by that much.
+        // What cannot be told from the noise is nothing: half of the rounds of the bare one differ by that much.
         let noise = Figure::Share(spread(bare.all(of)).context("nothing was measured")?);
         let change = median(pairs.collect())?;
         rows.push(match what {
@@ -130,8 +130,9 @@ fn rows([supervised, bare]: &[Side; 2]) -> Result<Vec<Row>> {
     Ok(rows)
 }
 
-/// How far values are from one another, as a share of their median.
-fn spread(values: Vec<f64>) -> Option<f64> {
-    let (least, most) = values.iter().fold((f64::MAX, f64::MIN), |(least, most), it| (least.min(*it), most.max(*it)));
-    Some((most - least) / middle(values)?)
+/// How far the middle half of some values reaches, as a share of their median.
+fn spread(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    let at = |quarters: usize| values.get(values.len() * quarters / 4).copied();
+    Some((at(3)? - at(1)?) / at(2)?)
 }
