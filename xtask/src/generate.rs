@@ -50,9 +50,11 @@ fn configurations() -> Vec<Generated> {
         access: Access::ServiceAccount,
         places: Places { run: "/run/epiphyte".into(), queue: "/var/lib/epiphyte/queue".into() },
         memory: Some(512 << 20),
+        cluster_uid: Some("00000000-0000-4000-8000-000000000000".to_owned()),
     };
     let namespace = |(name, digit): (&str, &str)| {
-        Some(Namespace { name: name.to_owned(), token: Token::parse(format!("t_{}", digit.repeat(21)))? })
+        let uid = Some(format!("{digit}0000000-0000-4000-8000-000000000000"));
+        Some(Namespace { name: name.to_owned(), uid, token: Token::parse(format!("t_{}", digit.repeat(21)))? })
     };
     let namespaces: Vec<Namespace> = [("shop", "a"), ("web", "b")].into_iter().filter_map(namespace).collect();
     let events = render::events(&ground, &namespaces).map(|events| events.configuration).unwrap_or_default();

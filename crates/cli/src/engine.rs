@@ -8,7 +8,8 @@ use epiphyte_operator::settings::Settings;
 /// What the operator is run with; to hear what it would say, say the same.
 #[derive(Args)]
 pub(crate) struct EngineArguments {
-    /// The system namespace: collectors are there, and it is never instrumented.
+    /// The system namespace: collectors are there, and it is never instrumented. Where the cluster is asked, that of the
+    /// operator's Deployment goes before.
     #[arg(long, value_name = "NAMESPACE", env = "EPIPHYTE_NAMESPACE", default_value = "odigos-system")]
     pub(crate) system_namespace: String,
     /// The operator's settings file.

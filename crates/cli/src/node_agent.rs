@@ -35,7 +35,10 @@ pub(crate) struct Arguments {
     /// Devices of each language: how many of its containers can be instrumented on this node at once.
     #[arg(long, value_name = "COUNT", default_value_t = 256, value_parser = clap::value_parser!(u32).range(1..=4096))]
     devices_per_kind: u32,
-    /// URL (OTLP over HTTP) for the telemetry of containers that have no Lumigo token.
+    /// URL (OTLP over HTTP) for the telemetry of containers that have a Lumigo token.
+    #[arg(long, value_name = "URL", env = "LUMIGO_ENDPOINT")]
+    lumigo_endpoint: Option<String>,
+    /// URL (OTLP over HTTP) for the telemetry of containers that have none.
     #[arg(long, value_name = "URL", env = "EPIPHYTE_ENDPOINT")]
     endpoint: Option<String>,
     /// OpenTelemetry's program that instruments Go processes [default: go/otel-go-instrumentation among the agents].
@@ -65,7 +68,7 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<()> {
         agents: arguments.agents,
         host_folder: arguments.host_dir,
         devices_per_kind: arguments.devices_per_kind,
-        endpoint: arguments.endpoint,
+        endpoints: epiphyte_node_agent::Endpoints { lumigo: arguments.lumigo_endpoint, tokenless: arguments.endpoint },
         admin_listen: arguments.admin_listen,
     };
     // The agent waits far more than it computes; scans and copies have threads of their own while they last.

@@ -8,6 +8,7 @@
 mod departure;
 mod detection;
 mod devices;
+mod endpoints;
 mod go;
 mod identity;
 pub mod kubelet;
@@ -31,6 +32,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+pub use endpoints::Endpoints;
 pub use store::StoreError;
 
 use departure::Departure;
@@ -64,8 +66,8 @@ pub struct Options {
     pub host_folder: PathBuf,
     /// Devices of each kind that are offered: how many containers of a language can be instrumented at once.
     pub devices_per_kind: u32,
-    /// URL for the telemetry of containers without a tenant of their own.
-    pub endpoint: Option<String>,
+    /// Where containers send their telemetry.
+    pub endpoints: Endpoints,
     /// OpenTelemetry's program that instruments Go processes.
     pub go_agent: PathBuf,
     /// Where health and metrics are served.
@@ -145,12 +147,12 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
         Identities::new(&options.node, pods.clone(), sources, store.clone(), pod_resources, metrics.clone());
     rooms.spawn(identities.clone().run());
 
-    let endpoint: Option<Arc<str>> = options.endpoint.map(Arc::from);
+    let endpoints = Arc::new(options.endpoints);
     let shared = devices::Shared {
         supply: supplied,
         store,
         identities: identities.clone(),
-        endpoint: endpoint.clone(),
+        endpoints: Arc::clone(&endpoints),
         count: options.devices_per_kind,
         metrics: metrics.clone(),
     };
@@ -162,7 +164,7 @@ pub async fn run(client: Client, options: Options, shutdown: CancellationToken) 
         identities,
         program: Arc::new(options.go_agent),
         proc_folder: Arc::new(options.proc_folder),
-        endpoint,
+        endpoints,
         metrics,
     };
     let mut go = tokio::spawn(go::run(tools, pods, stop.clone()));

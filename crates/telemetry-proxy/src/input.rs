@@ -10,6 +10,9 @@ use sha2::{Digest as _, Sha256};
 /// The longest name of a namespace.
 const NAME: usize = 63;
 
+/// The length of a uid.
+pub(crate) const UID: usize = 36;
+
 /// A name for what belongs to a token, which does not tell the token.
 pub fn digest(token: &Token) -> String {
     Sha256::digest(token.expose().as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
@@ -39,6 +42,8 @@ pub fn redact(text: &str) -> String {
 pub struct Namespace {
     /// Its name.
     pub name: String,
+    /// Its uid, where the file has one; the older list has none.
+    pub uid: Option<String>,
     /// Under which its Events are sent.
     pub token: Token,
 }
@@ -88,18 +93,26 @@ fn parse(bytes: &[u8]) -> Result<Value, InputError> {
 /// When the file as a whole cannot be made out.
 pub fn namespaces(bytes: &[u8]) -> Result<Read<Vec<Namespace>>, InputError> {
     let text = |value: &Value, key: &str| value.get(key).and_then(Value::as_str).map(str::to_owned);
-    let entries: Vec<(Option<String>, Option<String>)> = match parse(bytes)? {
+    let entries: Vec<Entry> = match parse(bytes)? {
         Value::Null => Vec::new(),
-        Value::Array(entries) => entries.iter().map(|entry| (text(entry, "name"), text(entry, "token"))).collect(),
+        Value::Array(entries) => {
+            let entry = |it| Entry { name: text(it, "name"), uid: text(it, "uid"), token: text(it, "token") };
+            entries.iter().map(entry).collect()
+        }
         Value::Object(entries) => {
-            entries.into_iter().map(|(name, token)| (Some(name), token.as_str().map(str::to_owned))).collect()
+            let entry = |(name, token): (String, Value)| Entry {
+                name: Some(name),
+                uid: None,
+                token: token.as_str().map(str::to_owned),
+            };
+            entries.into_iter().map(entry).collect()
         }
         _ => return Err(InputError::NoList),
     };
     let mut names = BTreeSet::new();
     let (mut served, mut refused) = (Vec::new(), Vec::new());
-    for (number, (name, token)) in entries.into_iter().enumerate() {
-        match check(name, token) {
+    for (number, entry) in entries.into_iter().enumerate() {
+        match check(entry) {
             Ok(namespace) if names.insert(namespace.name.clone()) => served.push(namespace),
             Ok(namespace) => refused.push(Refused { entry: namespace.name, why: "it is named twice" }),
             Err((name, why)) => {
@@ -111,13 +124,30 @@ pub fn namespaces(bytes: &[u8]) -> Result<Read<Vec<Namespace>>, InputError> {
     Ok(Read { served, refused })
 }
 
+/// What is said of a namespace, right or wrong.
+struct Entry {
+    name: Option<String>,
+    uid: Option<String>,
+    token: Option<String>,
+}
+
 /// The namespace, or its name, if that is one, and what is wrong.
-fn check(name: Option<String>, token: Option<String>) -> Result<Namespace, (Option<String>, &'static str)> {
-    let name = name.filter(|name| is_name(name)).ok_or((None, "its name is not that of a namespace"))?;
-    match token.as_deref().and_then(Token::parse) {
-        Some(token) => Ok(Namespace { name, token }),
+fn check(entry: Entry) -> Result<Namespace, (Option<String>, &'static str)> {
+    let name = entry.name.filter(|name| is_name(name)).ok_or((None, "its name is not that of a namespace"))?;
+    match entry.token.as_deref().and_then(Token::parse) {
+        // Without its uid its Events are Events all the same.
+        Some(token) => Ok(Namespace { name, uid: entry.uid.filter(|uid| is_uid(uid)), token }),
         None => Err((Some(name), "its token is not one")),
     }
+}
+
+/// Whether a text is a uid as the API server makes them: `01234567-89ab-cdef-0123-456789abcdef`.
+fn is_uid(text: &str) -> bool {
+    let is_right = |(at, byte): (usize, u8)| match at {
+        8 | 13 | 18 | 23 => byte == b'-',
+        _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+    };
+    text.len() == UID && text.bytes().enumerate().all(is_right)
 }
 
 /// Whether a text can be the name of a namespace: a DNS label.
@@ -205,6 +235,16 @@ mod tests {
         let refused: Vec<&str> = read.refused.iter().map(|it| it.entry.as_str()).collect();
         assert_eq!(refused, ["poisoned", "template", "entry 4", "entry 5", "none", "shop", "entry 8", "entry 9"]);
         assert!(!format!("{read:?}").contains("t_"), "{read:?}");
+    }
+
+    #[test]
+    fn a_uid_that_is_none_is_left_out_and_its_namespace_is_not() {
+        let uid = "01234567-89ab-cdef-0123-456789abcdef";
+        for (told, read) in [(uid, Some(uid)), ("1", None), ("", None), (&uid.replace('f', "\""), None)] {
+            let text = serde_json::json!([{ "name": "shop", "uid": told, "token": token('a') }]).to_string();
+            let served = namespaces(text.as_bytes()).expect("read").served;
+            assert_eq!(served.iter().map(|it| it.uid.as_deref()).collect::<Vec<_>>(), [read], "{told}");
+        }
     }
 
     #[test]

@@ -6,10 +6,12 @@
 
 mod admin;
 mod admission;
+mod cluster;
 mod collector;
 mod drain;
 mod events;
 mod exposition;
+pub mod extra;
 mod folder;
 mod health;
 mod http;
@@ -22,7 +24,7 @@ pub mod settings;
 mod watched;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use epiphyte_api::names::TOKENS_FILE;
 use epiphyte_daemon::settings::SettingsError;
@@ -33,8 +35,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use admission::Admission;
-use collector::{Collector, Invalid, Wish, validate};
-use events::Steward;
+use cluster::Uid;
+use collector::{Collector, Invalid, Wish};
+use events::{Failure, Steward};
+use extra::Addition;
 use health::Health;
 use memory::Share;
 use metrics::Metrics;
@@ -85,8 +89,13 @@ pub enum Error {
         source: std::io::Error,
     },
     /// The Collector does not take what was made of the settings.
-    #[error("the settings give no configuration that the Collector takes")]
-    Traffic(#[source] Refusal),
+    #[error("the settings give no configuration of {collector} that the Collector takes")]
+    Refused {
+        /// Whose configuration.
+        collector: &'static str,
+        /// What the Collector says.
+        source: Refusal,
+    },
 }
 
 /// What the Collector says against a configuration.
@@ -101,35 +110,45 @@ pub struct Refusal(#[from] Invalid);
 pub async fn run(options: Options, shutdown: CancellationToken) -> Result<(), Error> {
     let settings = options.config.as_deref().map_or_else(|| Ok(Settings::default()), Settings::from_file)?;
     let places = Places { run: options.run_folder, queue: options.queue_folder };
-    let ground = Ground { settings, access: options.access, places, memory: memory::limit() };
+    let ground = Ground { settings, access: options.access, places, memory: memory::limit(), cluster_uid: None };
     let (places, listen) = (&ground.places, &ground.settings.listen);
     for folder in [&places.run, &places.tokens(), &places.queue_of("traffic"), &places.queue_of("events")] {
         folder::private(folder).map_err(|source| Error::NotWritten { path: folder.clone(), source })?;
     }
     let metrics = Metrics::new();
-    let collector = |name, memory| Collector {
-        name,
-        program: options.collector.clone(),
-        configuration: places.run.join(name).with_extension("json"),
-        memory,
-        metrics: metrics.clone(),
-        ups: watch::Sender::new(0),
+    let collector = |name, memory, port, extra: Option<&Addition>| {
+        let configuration = places.run.join(name).with_extension("json");
+        let file = configuration.with_extension("extra.json");
+        if let Some(extra) = extra {
+            write(&file, &extra.to_bytes())?;
+        }
+        Ok::<_, Error>(Collector {
+            name,
+            program: options.collector.clone(),
+            configuration,
+            extra: extra.map(|_| file),
+            port,
+            memory,
+            metrics: metrics.clone(),
+            ups: watch::Sender::new(0),
+            misses: watch::Sender::new(false),
+        })
     };
-    let traffic = collector("traffic", Share::of_traffic(ground.memory));
-    let events = collector("events", Share::of_events(ground.memory));
+    let extra = &ground.settings.extra;
+    let (of_traffic, of_events) = (Share::of_traffic(ground.memory), Share::of_events(ground.memory));
+    let traffic = collector("traffic", of_traffic, listen.traffic_metrics, extra.traffic.as_ref())?;
+    let events = collector("events", of_events, listen.events_metrics, extra.events.as_ref())?;
 
     let listener = TcpListener::bind(options.admin_listen)
         .await
         .map_err(|source| Error::Listen { address: options.admin_listen, source })?;
-    file::replace(&traffic.configuration, &render::traffic(&ground, Phase::Serving))
-        .map_err(|source| Error::NotWritten { path: traffic.configuration.clone(), source })?;
-    validate(&traffic.program, &traffic.configuration, traffic.memory)
-        .await
-        .map_err(|invalid| Error::Traffic(invalid.into()))?;
+    write(&traffic.configuration, &render::traffic(&ground, Phase::Serving))?;
+    traffic.check(&traffic.configuration).await.map_err(|invalid| refused(&traffic, invalid))?;
     info!(memory = ground.memory, upstream = %ground.settings.endpoint.otlp.url, "the proxy starts");
 
     let ready = Ready::default();
     let (canary, canaries) = watch::channel(None);
+    let (told, cluster) = watch::channel(Uid::Awaited);
     let (traffic_wishes, events_wishes) = (watch::Sender::new(Wish::Run(0)), watch::Sender::new(Wish::Rest));
     let file = |path: PathBuf, name| Watched::new(path, name, metrics.clone());
     let admission = Admission {
@@ -142,7 +161,14 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> Result<(), Er
         ground: ground.clone(),
         collector: events.clone(),
         wishes: events_wishes.clone(),
+        cluster,
     };
+    if extra.events.is_some() {
+        steward.check().await.map_err(|failure| match failure {
+            Failure::Invalid(invalid) => refused(&events, invalid),
+            Failure::NotWritten(source) => Error::NotWritten { path: places.run.clone(), source },
+        })?;
+    }
     let health =
         Health { settings: ground.settings.clone(), canary: canaries, ready: ready.clone(), metrics: metrics.clone() };
     let served = CancellationToken::new();
@@ -153,7 +179,7 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> Result<(), Er
     let until_told = async {
         tokio::select! {
             () = admission.run() => {}
-            () = steward.run() => {}
+            () = async { tokio::join!(cluster::ask(told), steward.run()); } => {}
             () = health.run() => {}
             () = shutdown.cancelled() => {}
         }
@@ -170,4 +196,12 @@ pub async fn run(options: Options, shutdown: CancellationToken) -> Result<(), Er
     };
     tokio::join!(admin, work);
     Ok(())
+}
+
+fn write(path: &Path, contents: &[u8]) -> Result<(), Error> {
+    file::replace(path, contents).map_err(|source| Error::NotWritten { path: path.to_owned(), source })
+}
+
+fn refused(collector: &Collector, invalid: Invalid) -> Error {
+    Error::Refused { collector: collector.name, source: invalid.into() }
 }

@@ -35,6 +35,7 @@ pub(crate) struct Metrics {
     pub(crate) registry: Registry,
     pub(crate) starts: PerCollector,
     pub(crate) exits: PerCollector,
+    pub(crate) hangs: PerCollector,
     pub(crate) reloads: PerCollector,
     pub(crate) invalid: PerCollector,
     /// Entries of each file that count.
@@ -55,6 +56,7 @@ impl Metrics {
                 registry,
                 starts: PerCollector::default(),
                 exits: PerCollector::default(),
+                hangs: PerCollector::default(),
                 reloads: PerCollector::default(),
                 invalid: PerCollector::default(),
                 served: Family::default(),
@@ -64,6 +66,11 @@ impl Metrics {
             };
             register.register("collector_starts", "Starts of a Collector.", metrics.starts.0.clone());
             register.register("collector_exits", "Ends of a Collector that nobody asked for.", metrics.exits.0.clone());
+            register.register(
+                "collector_hangs",
+                "Collectors that were killed because they gave no answer for too long.",
+                metrics.hangs.0.clone(),
+            );
             register.register(
                 "reloads",
                 "Configurations that a Collector was told to take over.",

@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use epiphyte_daemon::settings::{self, SettingsError};
 use serde::Deserialize;
 
+use crate::extra::Extra;
+
 /// Settings of the telemetry proxy. Every key has a default; an unknown key is an error that names it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
@@ -21,6 +23,8 @@ pub struct Settings {
     pub queue: Queue,
     /// Where is listened.
     pub listen: Listen,
+    /// What is merged into the Collectors' configurations.
+    pub extra: Extra,
 }
 
 /// The cluster, as its telemetry names it.

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use epiphyte_testbed::ControlPlane;
 use serde::Deserialize as _;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::repository;
 use crate::step::{Outcome, Step};
@@ -36,6 +36,20 @@ impl Cluster {
     /// Applies a file of the repository.
     pub fn apply(&self, file: &str) -> Result<()> {
         self.kubectl(&["apply", &filename(file)]).map(drop)
+    }
+
+    /// Applies a file of the repository with the objects of another in the place of their namesakes, as somebody does who
+    /// installs with settings of their own.
+    pub fn apply_with(&self, file: &str, own: &str) -> Result<()> {
+        let id = |object: &Value| ["/kind", "/metadata/name"].map(|pointer| object.pointer(pointer).cloned());
+        let own = objects(own)?;
+        let mut all = objects(file)?;
+        all.retain(|object| own.iter().all(|own| id(own) != id(object)));
+        all.extend(own);
+        // A pod has to find the settings that it is to have.
+        all.sort_by_key(|object| object.get("kind").is_some_and(|kind| kind == "Deployment"));
+        let list = json!({ "apiVersion": "v1", "kind": "List", "items": all });
+        self.kubectl_reading(&["apply", "--server-side", "--filename=-"], &list.to_string()).map(drop)
     }
 
     /// Writes the status that the objects of a file show, as whoever owns it would.

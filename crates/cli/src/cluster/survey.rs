@@ -48,8 +48,13 @@ pub(crate) struct Survey {
 
 impl Survey {
     /// Asks. What is refused is noted; only an API server that cannot be asked at all is an error.
-    pub(crate) async fn of(cluster: &Cluster, engine: &EngineArguments, scope: Scope<'_>) -> anyhow::Result<Self> {
-        let index = Index::new(&engine.settings()?, &engine.system_namespace);
+    pub(crate) async fn of(
+        cluster: &Cluster,
+        engine: &EngineArguments,
+        system_namespace: &str,
+        scope: Scope<'_>,
+    ) -> anyhow::Result<Self> {
+        let index = Index::new(&engine.settings()?, system_namespace);
         let mut survey = Self { index, details: None, lumigoes: Vec::new(), notes: Vec::new() };
         let namespace = match scope {
             Scope::Workload(key) => Some(&*key.namespace),
@@ -57,8 +62,8 @@ impl Survey {
             Scope::Everywhere => None,
         };
         survey.ask_nodes(cluster, engine).await?;
-        survey.ask_collectors(cluster, &engine.system_namespace).await?;
-        survey.ask_uninstalling(cluster, &engine.system_namespace).await?;
+        survey.ask_collectors(cluster, system_namespace).await?;
+        survey.ask_uninstalling(cluster, system_namespace).await?;
         match namespace {
             Some(name) => {
                 let object = survey.noted(cluster.get(&NAMESPACES, None, name).await)?.flatten();

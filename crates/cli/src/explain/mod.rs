@@ -14,6 +14,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::audit;
 use crate::cluster::{Cluster, Scope, Survey};
 use crate::engine::EngineArguments;
 use crate::show::{self, CollectorsReport, FindingReport, Format, LumigoReport, Present, Report, Seen, SourceReport};
@@ -106,7 +107,8 @@ async fn explain(arguments: &Arguments) -> anyhow::Result<Explanation> {
     let workload = &seen.workload;
     let key = WorkloadKey::of(workload);
 
-    let mut survey = Survey::of(&cluster, engine, Scope::Workload(&key)).await?;
+    let system_namespace = audit::system_namespace(&cluster, &engine.system_namespace).await?;
+    let mut survey = Survey::of(&cluster, engine, &system_namespace, Scope::Workload(&key)).await?;
     survey.index.apply_workload(workload.clone());
     let told = events::events(&cluster, &namespace, &workload.uid).await;
     let events = survey.noted(told)?.unwrap_or_default();

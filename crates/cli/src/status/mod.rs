@@ -12,6 +12,7 @@ use epiphyte_plan::{Finding, GateState, Manifest, Workload};
 use jiff::Timestamp;
 use serde::Serialize;
 
+use crate::audit;
 use crate::cluster::{Cluster, Scope, Survey};
 use crate::engine::EngineArguments;
 use crate::explain::resource;
@@ -110,7 +111,9 @@ async fn status(arguments: &Arguments) -> anyhow::Result<Status> {
     let cluster = Cluster::of_person().await?;
     let namespace = arguments.namespace.as_deref();
     let scope = namespace.map_or(Scope::Everywhere, Scope::Namespace);
-    let mut survey = Survey::of(&cluster, &arguments.engine, scope).await?;
+    let engine = &arguments.engine;
+    let system_namespace = audit::system_namespace(&cluster, &engine.system_namespace).await?;
+    let mut survey = Survey::of(&cluster, engine, &system_namespace, scope).await?;
     for kind in WorkloadKind::ALL {
         let index = &mut survey.index;
         let apply = |manifest: Manifest| {

@@ -36,7 +36,7 @@ fn epiphyte(cluster: &Cluster, arguments: &[&str]) -> (bool, String, String) {
 
 #[test]
 fn a_whole_installation_goes_and_nothing_is_left_of_it() {
-    test_apart(async |cluster| {
+    test_apart("", async |cluster| {
         for namespace in ["by-device", "by-lumigo"] {
             cluster.namespace(namespace, None).await;
             let mut python = service("python", "sample-python");

@@ -7,29 +7,45 @@ use std::process::ExitStatus;
 use std::sync::{LazyLock, RwLock};
 use std::time::Duration;
 
-use epiphyte_testbed::otlp::{Receiver, Span};
+use epiphyte_testbed::otlp::{Receiver, Request, Span};
 use epiphyte_testbed::{ControlPlane, image, no_node, skipped};
 use serde::Deserialize as _;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use crate::support::{Cluster, Object, eventually, until};
+use crate::support::{Cluster, eventually, until};
 
 /// The node.
 pub const NODE: &str = "node-a";
 /// Where the node agent is.
 pub const AGENT: &str = "epiphyte-node";
-const SYSTEM: &str = "epiphyte-system";
+/// Where operator and telemetry proxy are.
+pub const SYSTEM: &str = "epiphyte-system";
+/// They are in the pods of this Deployment.
+pub const OPERATOR: &str = "deployment/epiphyte-operator";
+/// The Deployment's name, which its pods have in a label, and its settings.
+pub const OPERATOR_APP: &str = "epiphyte-operator";
 
-/// Leads the Service of the telemetry proxy to the test bed's receiver.
+/// What is installed.
+const MANIFESTS: &str = "deploy/epiphyte.yaml";
+/// Leads what the telemetry proxy takes to the test bed's receiver.
 const RECEIVER: &str = "examples/services/receiver.yaml";
 
 /// How long spans may take to come: a program has to start anew with its agent, beside others that do.
 pub const PATIENCE: Duration = Duration::from_secs(180);
 
 /// Every image that a test needs.
-const IMAGES: [&str; 8] =
-    ["operator", "node-agent", "agents", "sample-java", "sample-python", "sample-node", "sample-go", "sample-odd"];
+const IMAGES: [&str; 9] = [
+    "operator",
+    "telemetry-proxy",
+    "node-agent",
+    "agents",
+    "sample-java",
+    "sample-python",
+    "sample-node",
+    "sample-go",
+    "sample-odd",
+];
 
 /// What is installed; none where there can be no node, with the reason.
 static INSTALLED: LazyLock<Result<Installed, String>> = LazyLock::new(Installed::start);
@@ -48,11 +64,10 @@ pub fn test(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
     run(namespace, test);
 }
 
-/// Runs a test with an installation of its own, without a receiver.
-pub fn test_apart(test: impl AsyncFnOnce(&Cluster)) {
+/// Runs a test with an installation of its own, with these settings of the operator besides, and without a receiver.
+pub fn test_apart(settings: &str, test: impl AsyncFnOnce(&Cluster)) {
     test_bare(async |cluster| {
-        install(cluster, &["deploy/epiphyte.yaml", RECEIVER]).await;
-        hide_receiver(cluster);
+        install(cluster, settings);
         test(cluster).await;
     });
 }
@@ -65,23 +80,11 @@ pub fn test_bare(test: impl AsyncFnOnce(&Cluster)) {
     }
 }
 
-/// Puts the test bed's receiver where the telemetry proxy would be, before anything is installed.
-pub async fn show_receiver(cluster: &Cluster) {
-    cluster.namespace(SYSTEM, None).await;
-    let manifests = std::fs::read_to_string(repository().join(RECEIVER)).expect("the manifests");
-    for document in yaml_serde::Deserializer::from_str(&manifests) {
-        let object = Value::deserialize(document).expect("YAML");
-        if object["kind"] != "CollectorsGroup" {
-            cluster.kubectl_with(&["apply", "-f", "-"], &object);
-        }
-    }
-}
-
-/// Takes it away again: a Service of others would keep its namespace there.
-pub fn hide_receiver(cluster: &Cluster) {
-    for object in ["service/epiphyte-telemetry-proxy", "endpointslice/epiphyte-telemetry-proxy"] {
-        cluster.kubectl(&["delete", "-n", SYSTEM, object]);
-    }
+/// Leads what an installed telemetry proxy takes to the test bed's receiver.
+pub fn lead_to_receiver(cluster: &Cluster) {
+    cluster.kubectl(&["apply", "--server-side", "-f", &repository().join(RECEIVER).display().to_string()]);
+    cluster.kubectl(&["rollout", "restart", "-n", SYSTEM, OPERATOR]);
+    cluster.kubectl(&["rollout", "status", "-n", SYSTEM, OPERATOR, "--timeout=180s"]);
 }
 
 /// Runs a test in a namespace while no other runs.
@@ -108,9 +111,9 @@ fn run(namespace: &str, test: impl AsyncFnOnce(&Installed, &str)) {
 /// Shows what operator and node agent said last when a test has failed, what became of the pods in its namespace, and once
 /// more why, where whoever reads only the end finds it.
 fn tell_failure(installed: &Installed, namespace: &str, why: &(dyn Any + Send)) {
-    let logs = |namespace, what| ["logs", "-n", namespace, what, "--all-pods", "--tail=20"];
+    let logs = |namespace, what| ["logs", "-n", namespace, what, "--all-pods", "--all-containers", "--tail=20"];
     let questions: [&[&str]; 4] = [
-        &logs(SYSTEM, "deployment/epiphyte-operator"),
+        &logs(SYSTEM, OPERATOR),
         &logs(AGENT, "daemonset/epiphyte-node-agent"),
         &["get", "pods", "-n", namespace, "-o", "wide"],
         &["get", "events", "-n", namespace, "--sort-by=.lastTimestamp"],
@@ -152,8 +155,7 @@ impl Installed {
         let (cluster, receiver) = runtime.block_on(async {
             let cluster = start(&images).await;
             let receiver = cluster.plane.receiver().expect("a receiver");
-            // Until there is a proxy, a receiver is in its place.
-            install(&cluster, &["deploy/epiphyte.yaml", RECEIVER]).await;
+            install(&cluster, "");
             (cluster, receiver)
         });
         Ok(Self { runtime, cluster, receiver })
@@ -162,6 +164,11 @@ impl Installed {
     /// Waits until the spans that came answer a question.
     pub fn spans<T>(&self, what: &str, found: impl Fn(&[Span]) -> Option<T>) -> T {
         self.receiver.wait(what, PATIENCE, found).expect("spans")
+    }
+
+    /// Waits until the requests that came answer a question.
+    pub fn requests<T>(&self, what: &str, found: impl Fn(&[Request]) -> Option<T>) -> T {
+        self.receiver.wait_requests(what, PATIENCE, found).expect("requests")
     }
 
     /// Waits for a span of a pod's container, by the names that it gives itself.
@@ -258,17 +265,30 @@ async fn start(images: &Path) -> Cluster {
     Cluster { client: plane.client(), plane }
 }
 
-/// Installs as a person does: definitions and manifests.
-async fn install(cluster: &Cluster, manifests: &[&str]) {
+/// Installs as a person does: definitions, and manifests with settings of one's own, among them these of the operator.
+fn install(cluster: &Cluster, settings: &str) {
     cluster.define();
-    for file in manifests {
-        cluster.kubectl(&["apply", "--server-side", "-f", &repository().join(file).display().to_string()]);
+    let own = objects(RECEIVER);
+    let id = |object: &Value| (object["kind"].clone(), object["metadata"]["name"].clone());
+    let mut all = objects(MANIFESTS);
+    all.retain(|object| own.iter().all(|own| id(own) != id(object)));
+    all.extend(own);
+    for object in all.iter_mut().filter(|it| it["kind"] == "ConfigMap" && it["metadata"]["name"] == OPERATOR_APP) {
+        let all = object["data"]["settings.yaml"].as_str().expect("settings").to_owned() + settings;
+        object["data"]["settings.yaml"] = json!(all);
     }
-    let group =
-        Object { api_version: "odigos.io/v1alpha1", plural: "collectorsgroups", namespace: SYSTEM, name: "gateway" };
-    cluster.merge(&group, "status", &json!({ "status": { "ready": true } })).await;
+    // A pod has to find the settings that it is to have.
+    all.sort_by_key(|object| object["kind"] == "Deployment");
+    let list = json!({ "apiVersion": "v1", "kind": "List", "items": all });
+    cluster.kubectl_with(&["apply", "--server-side", "-f", "-"], &list);
     cluster.kubectl(&["rollout", "status", "-n", AGENT, "daemonset/epiphyte-node-agent", "--timeout=120s"]);
-    cluster.kubectl(&["rollout", "status", "-n", SYSTEM, "deployment/epiphyte-operator", "--timeout=120s"]);
+    cluster.kubectl(&["rollout", "status", "-n", SYSTEM, OPERATOR, "--timeout=180s"]);
+}
+
+/// The objects of a file of the repository.
+fn objects(file: &str) -> Vec<Value> {
+    let text = std::fs::read_to_string(repository().join(file)).expect("the manifests");
+    yaml_serde::Deserializer::from_str(&text).map(|document| Value::deserialize(document).expect("YAML")).collect()
 }
 
 pub fn repository() -> PathBuf {

@@ -8,7 +8,7 @@ use epiphyte_api::WorkloadKind::Deployment;
 use epiphyte_testbed::otlp::Span;
 use serde_json::Value;
 
-use crate::installed::{PATIENCE, hide_receiver, repository, show_receiver, test_bare};
+use crate::installed::{PATIENCE, lead_to_receiver, repository, test_bare};
 use crate::support::{Cluster, TOKEN};
 
 const EPIPHYTE: &str = env!("CARGO_BIN_EXE_epiphyte");
@@ -59,9 +59,10 @@ fn the_readme_leads_from_a_cluster_to_the_first_trace_and_back_out() {
         let [inwards, outwards] = ways();
         cluster.kubectl(&["apply", "-f", &repository().join("examples/services/services.yaml").display().to_string()]);
         let before = templates(cluster).await;
-        show_receiver(cluster).await;
         let status = follow(cluster, &inwards);
         assert!(SERVICES.iter().all(|name| status.contains(name)), "{status}");
+        // The README's reader has an upstream.
+        lead_to_receiver(cluster);
 
         let authorization = format!("LumigoToken {TOKEN}");
         for service in ["storefront", "recommendations", "prices"] {
@@ -70,7 +71,6 @@ fn the_readme_leads_from_a_cluster_to_the_first_trace_and_back_out() {
             receiver.wait(&format!("span of {service}"), PATIENCE, seen).expect("a span");
         }
 
-        hide_receiver(cluster);
         let page = follow(cluster, &outwards);
         assert!(page.contains("nothing left"), "{page}");
         assert_eq!(templates(cluster).await, before);

@@ -62,7 +62,8 @@ impl Node {
         let mut command = Command::new(env!("CARGO_BIN_EXE_epiphyte"));
         command
             .args(["node-agent", "--node-name", &self.name, "--admin-listen", &admin.0])
-            .args(["--endpoint", "http://collector.test:4318", "--devices-per-kind", "3"])
+            .args(["--lumigo-endpoint", "http://lumigo.test:4318", "--endpoint", "http://collector.test:4318"])
+            .args(["--devices-per-kind", "3"])
             .args(["--log", "info,epiphyte_node_agent=debug"])
             .arg("--proc")
             .arg(self.proc.path())

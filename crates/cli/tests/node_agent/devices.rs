@@ -32,8 +32,9 @@ fn every_container_of_a_request_gets_the_agents_and_a_folder_of_its_own() {
             for (number, answer) in answers.iter().enumerate() {
                 assert_eq!(answer.envs["LD_PRELOAD"], "/var/odigos/injector/injector.so");
                 assert_eq!(answer.envs["EPIPHYTE_ENDPOINT"], "http://collector.test:4318");
+                assert_eq!(answer.envs["LUMIGO_ENDPOINT"], "http://lumigo.test:4318");
                 assert_eq!(answer.envs["EPIPHYTE_IDENTITY"], "/var/epiphyte/identity");
-                assert_eq!(answer.envs.len(), 3);
+                assert_eq!(answer.envs.len(), 4);
                 assert!(answer.mounts.iter().all(|mount| mount.read_only));
                 let paths: Vec<_> = answer.mounts.iter().map(|mount| mount.container_path.as_str()).collect();
                 assert_eq!(paths, ["/var/odigos", "/var/epiphyte"]);
@@ -198,6 +199,6 @@ fn a_client_with_the_sockets_path_for_its_authority_is_turned_down_alone() {
             kinds.push(head[3]);
         }
         assert!(!kinds.contains(&1), "no answer but a reset: frames {kinds:?}");
-        assert_eq!(node.kubelet.allocate(JAVA, &["java-0"]).await[0].envs.len(), 3);
+        assert_eq!(node.kubelet.allocate(JAVA, &["java-0"]).await[0].envs.len(), 4);
     });
 }

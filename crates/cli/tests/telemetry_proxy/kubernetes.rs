@@ -4,15 +4,16 @@ use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
 use epiphyte_testbed::ControlPlane;
-use epiphyte_testbed::otlp::{Receiver, Request};
+use epiphyte_testbed::otlp::Receiver;
 use prost::Message as _;
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
 use crate::client::{post, span};
+use crate::cluster::{self, arrives, records, under};
 use crate::proxy::{Proxy, ProxyOptions, signal};
 use crate::traffic::Traffic;
-use crate::{DEADLINE, authorization, until};
+use crate::{authorization, token, until};
 
 /// A control plane that all tests here share, each with namespaces of its own.
 static PLANE: LazyLock<(Runtime, ControlPlane)> = LazyLock::new(|| {
@@ -22,19 +23,19 @@ static PLANE: LazyLock<(Runtime, ControlPlane)> = LazyLock::new(|| {
 });
 
 fn apply(object: &Value) {
-    PLANE.1.kubectl_with(&["apply", "-f", "-"], &object.to_string()).expect("it is applied");
+    cluster::apply(&PLANE.1, object);
 }
 
 fn namespace(name: &str) {
-    apply(&json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": name } }));
+    cluster::namespace(&PLANE.1, name);
 }
 
 fn event(namespace: &str, name: &str) {
-    apply(&json!({
-        "apiVersion": "v1", "kind": "Event", "metadata": { "namespace": namespace, "name": name },
-        "involvedObject": { "kind": "Pod", "namespace": namespace, "name": "pod" },
-        "reason": "Tested", "message": name, "type": "Warning",
-    }));
+    cluster::event(&PLANE.1, namespace, name);
+}
+
+fn live(upstream: &Receiver, namespace: &str, digit: char) -> String {
+    cluster::live(&PLANE.1, upstream, namespace, digit)
 }
 
 fn start(upstream: &Receiver, tokens: &[char]) -> Proxy {
@@ -44,35 +45,6 @@ fn start(upstream: &Receiver, tokens: &[char]) -> Proxy {
         ..ProxyOptions::default()
     };
     Proxy::start(&options, tokens)
-}
-
-/// The headers under which an Event came, by its name.
-fn under(requests: &[Request], event: &str) -> BTreeSet<String> {
-    let about = |request: &&Request| {
-        request.items.iter().any(|item| item.attributes.get("event.name").is_some_and(|name| name == event))
-    };
-    requests.iter().filter(about).map(|request| request.authorization.clone()).collect()
-}
-
-fn arrives(upstream: &Receiver, event: &str, digit: char) {
-    let came = |requests: &[Request]| under(requests, event).contains(&authorization(digit)).then_some(());
-    upstream.wait_requests(event, DEADLINE, came).expect("the Event arrives");
-}
-
-/// Makes Events until one arrives, and gives its name: one that falls between the two lists at the start of a Collector comes with
-/// the next list only.
-fn live(upstream: &Receiver, namespace: &str, digit: char) -> String {
-    let mut arrived = None;
-    let mut number = 0;
-    until(&format!("an Event of {namespace} arrives"), || {
-        number += 1;
-        event(namespace, &format!("live-{namespace}-{number}"));
-        let requests = upstream.requests();
-        let mut names = (1..=number).map(|number| format!("live-{namespace}-{number}"));
-        arrived = names.find(|name| under(&requests, name).contains(&authorization(digit)));
-        arrived.is_some()
-    });
-    arrived.expect("one arrived")
 }
 
 #[test]
@@ -101,6 +73,40 @@ fn events_of_each_monitored_namespace_go_out_under_its_token_and_no_other() {
         for attribute in ["k8s.event.uid", "k8s.event.resource_version"] {
             assert!(item.attributes.contains_key(attribute), "{item:?}");
         }
+    }
+}
+
+#[test]
+fn events_carry_the_uids_of_their_namespace_and_cluster_and_its_name_and_what_a_user_adds() {
+    for name in ["with-uid", "with", "without-uid"] {
+        namespace(name);
+    }
+    let upstream = Receiver::on_loopback().expect("a receiver");
+    let steps = ["memory_limiter", "transform", "transform/uids", "transform/mine"];
+    let options = ProxyOptions {
+        upstream: upstream.url().to_owned(),
+        kubeconfig: Some(PLANE.1.kubeconfig()),
+        extra: json!({ "events": {
+            "processors": { "transform/mine": { "log_statements": ["set(log.attributes[\"team\"], \"blue\")"] } },
+            "service": { "pipelines": { "logs": { "processors": steps } } },
+        } }),
+        ..ProxyOptions::default()
+    };
+    let proxy = Proxy::start(&options, &[]);
+    let uids = ["with-uid", "with"].map(|name| (name, cluster::uid(&PLANE.1, name)));
+    let mut entries: Vec<Value> =
+        uids.iter().map(|(name, uid)| json!({ "name": name, "uid": uid, "token": token('a') })).collect();
+    entries.push(json!({ "name": "without-uid", "uid": "\" or true", "token": token('a') }));
+    proxy.write_namespaces(Value::from(entries).to_string().as_bytes());
+    let mut uids = uids.map(|(name, uid)| (name, Some(uid))).to_vec();
+    uids.push(("without-uid", None));
+    for (name, uid) in uids {
+        let event = live(&upstream, name, 'a');
+        let (_, item) = records(&upstream.requests(), &event).remove(0);
+        assert_eq!(item.resource.get("k8s.namespace.uid"), uid.as_ref(), "{name}: {item:?}");
+        assert_eq!(item.resource.get("k8s.cluster.uid"), Some(&cluster::uid(&PLANE.1, "kube-system")), "{item:?}");
+        assert_eq!(item.resource.get("k8s.cluster.name").map(String::as_str), Some("loop\"back $1"));
+        assert_eq!(item.attributes.get("team").map(String::as_str), Some("blue"), "{item:?}");
     }
 }
 
@@ -205,4 +211,37 @@ fn spans_carry_what_kubernetes_knows_of_their_pod() {
     for key in ["k8s.pod.name", "k8s.replicaset.name", "k8s.replicaset.uid", "k8s.cluster.uid"] {
         assert!(!attribute(key).is_empty(), "{key} in {resource:?}");
     }
+}
+
+#[test]
+fn spans_of_a_cron_job_carry_its_name_and_uid_beside_those_of_its_job() {
+    namespace("clock");
+    apply(
+        &json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "namespace": "clock", "name": "default" } }),
+    );
+    apply(&json!({
+        "apiVersion": "batch/v1", "kind": "CronJob", "metadata": { "namespace": "clock", "name": "tick" },
+        "spec": { "schedule": "0 0 1 1 *", "jobTemplate": { "spec": { "template": { "spec": {
+            "restartPolicy": "Never", "containers": [{ "name": "main", "image": "registry.example/tick:1" }],
+        } } } } },
+    }));
+    let kubectl = |arguments: &[&str]| PLANE.1.kubectl_with(arguments, "");
+    kubectl(&["create", "job", "-n", "clock", "tick-29000001", "--from=cronjob/tick"]).expect("a job");
+    let pod = || kubectl(&["get", "pod", "-n", "clock", "-o", "jsonpath={.items[*].metadata.uid}"]);
+    until("the pod is there", || pod().is_ok_and(|uid| !uid.is_empty()));
+    let uid = pod().expect("a uid");
+    let upstream = Receiver::on_loopback().expect("a receiver");
+    let proxy = start(&upstream, &['a']);
+    let body = span("ticked", &[("k8s.pod.uid", uid.as_str())]).encode_to_vec();
+    let mut resource = Default::default();
+    until("the span carries its cron job", || {
+        let sent = post(&proxy.http, "/v1/traces", &[("Authorization", &authorization('a'))], &body);
+        assert!(sent.is_some_and(|answer| answer.status == 200));
+        let found = upstream.spans().into_iter().find(|span| span.resource.contains_key("k8s.cronjob.uid"));
+        resource = found.map(|span| span.resource).unwrap_or_default();
+        !resource.is_empty()
+    });
+    let attribute = |key: &str| resource.get(key).map_or("", String::as_str);
+    assert_eq!((attribute("k8s.cronjob.name"), attribute("k8s.job.name")), ("tick", "tick-29000001"));
+    assert_eq!(attribute("service.name"), "tick");
 }

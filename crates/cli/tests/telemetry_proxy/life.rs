@@ -13,25 +13,6 @@ fn to(upstream: &Receiver) -> ProxyOptions {
     ProxyOptions { upstream: upstream.url().to_owned(), ..ProxyOptions::default() }
 }
 
-fn port(receiver: &Receiver) -> u16 {
-    receiver.url().rsplit_once(':').and_then(|(_, port)| port.parse().ok()).expect("a port")
-}
-
-#[test]
-fn an_upstream_that_is_down_and_back_loses_nothing_and_the_proxy_stays_ready() {
-    let upstream = Receiver::on_loopback().expect("a receiver");
-    let (port, options) = (port(&upstream), to(&upstream));
-    let proxy = Proxy::start(&options, &['a']);
-    drop(upstream);
-    let mut traffic = Traffic::start(&proxy.http, 'a');
-    traffic.until_more(100);
-    assert!(proxy.admin.is_ready(), "an outage upstream is not the proxy's");
-    let sent = traffic.stop();
-
-    let upstream = Receiver::at(port).expect("a receiver again");
-    traffic.until_arrived(&upstream, sent);
-}
-
 #[test]
 fn an_upstream_that_says_to_come_again_later_gets_everything_later() {
     let upstream = Receiver::on_loopback().expect("a receiver");
@@ -64,6 +45,26 @@ fn a_collector_that_is_killed_again_and_again_comes_back_and_loses_nothing_that_
     until("all is well again", || proxy.admin.is_ready());
     traffic.until_all_arrived(&upstream);
     assert!(proxy.admin.metric("epiphyte_proxy_collector_exits_total", &["traffic"]) >= 4.0);
+}
+
+#[test]
+fn a_collector_that_hangs_is_unready_and_after_half_a_minute_another_takes_its_place_and_its_queue() {
+    let upstream = Receiver::on_loopback().expect("a receiver");
+    let proxy = Proxy::start(&to(&upstream), &['a']);
+    upstream.answer(Answer::Refuse(503, None));
+    let mut traffic = Traffic::start(&proxy.http, 'a');
+    traffic.until_more(50);
+    let hung = proxy.collector("traffic");
+    signal(hung, "STOP");
+    until("it is unready", || !proxy.admin.is_ready());
+    assert_eq!(proxy.collector("traffic"), hung, "a slow moment is not a hang");
+    until("another is started", || proxy.collector("traffic") != hung);
+    assert_eq!(proxy.logged("the Collector gave no answer for too long"), 1);
+    assert_eq!(proxy.admin.metric("epiphyte_proxy_collector_hangs_total", &["traffic"]), 1.0);
+    until("all is well", || proxy.admin.is_ready());
+    traffic.until_more(50);
+    upstream.answer(Answer::Accept);
+    traffic.until_all_arrived(&upstream);
 }
 
 #[test]

@@ -4,19 +4,26 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod api_server;
 mod bad_input;
 mod client;
+mod clients;
+mod cluster;
+mod disk;
+mod extra;
 mod kubernetes;
 mod life;
 mod proxy;
 mod relay;
 mod secrecy;
+mod table;
 mod traffic;
+mod upstream;
 
 use std::time::{Duration, Instant};
 
 /// How long a test waits for what it expects. Generous: machines are slow at times.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(120);
 
 /// A token of its own for each digit.
 fn token(digit: char) -> String {

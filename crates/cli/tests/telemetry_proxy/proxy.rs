@@ -27,6 +27,10 @@ pub struct ProxyOptions {
     pub kubeconfig: Option<PathBuf>,
     /// The size of the queues in MiB; the default if `None`.
     pub queue_mib: Option<u32>,
+    /// Where the queues are; a folder of the proxy's own if `None`.
+    pub queue: Option<PathBuf>,
+    /// What is added to the Collectors' configurations.
+    pub extra: Value,
 }
 
 /// A running proxy. Told to end when dropped, and waited for.
@@ -38,6 +42,7 @@ pub struct Proxy {
     pub tokenless_grpc: String,
     pub tokenless_http: String,
     kubeconfig: PathBuf,
+    queue: Option<PathBuf>,
     folder: tempfile::TempDir,
 }
 
@@ -53,6 +58,7 @@ impl Proxy {
             http: free(),
             tokenless_grpc: free(),
             tokenless_http: free(),
+            queue: options.queue.clone(),
             kubeconfig: options.kubeconfig.clone().unwrap_or_else(|| away(folder.path())),
             folder,
         };
@@ -72,6 +78,9 @@ impl Proxy {
         if let Some(size) = options.queue_mib {
             settings["queue"] = json!({ "sizeMib": size });
         }
+        if !options.extra.is_null() {
+            settings["extra"] = options.extra.clone();
+        }
         fs::write(proxy.path("settings.yaml"), settings.to_string()).expect("written");
         proxy.write_tokens(tokens);
         proxy.run();
@@ -85,7 +94,8 @@ impl Proxy {
         command.arg("telemetry-proxy").arg("--config").arg(self.path("settings.yaml"));
         command.arg("--namespaces-file").arg(self.namespaces_file());
         command.arg("--collector").arg(&*COLLECTOR).arg("--admin-listen").arg(&self.admin.0);
-        command.arg("--run-dir").arg(self.path("run")).arg("--queue-dir").arg(self.path("queue"));
+        command.arg("--run-dir").arg(self.path("run")).arg("--queue-dir");
+        command.arg(self.queue.clone().unwrap_or_else(|| self.path("queue")));
         command.env("KUBECONFIG", &self.kubeconfig).env_remove("KUBERNETES_SERVICE_HOST");
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("it starts");
         self.child = Some(child);
@@ -95,6 +105,13 @@ impl Proxy {
     /// A path in the folder of this proxy.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    /// The memory that a Collector has, in bytes.
+    pub fn memory_of(&self, collector: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.collector(collector))).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
+        line.split_whitespace().next().and_then(|kib| kib.parse::<u64>().ok()).unwrap_or_default() << 10
     }
 
     fn namespaces_file(&self) -> PathBuf {

@@ -17,6 +17,7 @@ use tonic::{Request, Response, Status};
 use tracing::warn;
 
 use super::sockets::word;
+use crate::endpoints::Endpoints;
 use crate::identity::Identities;
 use crate::kubelet::device_plugin::{
     AllocateRequest, AllocateResponse, ContainerAllocateResponse, Device as ListedDevice, DevicePluginOptions, Empty,
@@ -31,8 +32,8 @@ pub(crate) struct Shared {
     pub(crate) supply: watch::Receiver<Supply>,
     pub(crate) store: Store,
     pub(crate) identities: Identities,
-    /// URL that telemetry without a tenant of its own is sent to.
-    pub(crate) endpoint: Option<Arc<str>>,
+    /// Where containers send their telemetry.
+    pub(crate) endpoints: Arc<Endpoints>,
     /// Devices of each kind.
     pub(crate) count: u32,
     pub(crate) metrics: Metrics,
@@ -90,7 +91,7 @@ impl Plugin {
             read_only: true,
         };
         let mut variables = vec![(LD_PRELOAD, DEVICE_PRELOAD), (Variable::IdentityFile.name(), IDENTITY_FILE)];
-        variables.extend(self.shared.endpoint.as_deref().map(|url| (Variable::DefaultEndpoint.name(), url)));
+        variables.extend(self.shared.endpoints.variables());
         let envs: HashMap<String, String> =
             variables.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         let mounts = vec![mount(DEVICE_MOUNT_PATH, &agents), mount(IDENTITY_MOUNT_PATH, &identity)];

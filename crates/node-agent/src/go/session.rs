@@ -21,6 +21,7 @@ use tracing::{debug, info, warn};
 
 use super::environment::variables;
 use super::outcome::Outcome;
+use crate::endpoints::Endpoints;
 use crate::identity::Identities;
 use crate::metrics::Metrics;
 use crate::pods::Pod;
@@ -55,8 +56,8 @@ pub(crate) struct Tools {
     pub(crate) program: Arc<PathBuf>,
     /// The host's proc folder.
     pub(crate) proc_folder: Arc<PathBuf>,
-    /// URL that telemetry without a tenant of its own is sent to.
-    pub(crate) endpoint: Option<Arc<str>>,
+    /// Where telemetry is sent.
+    pub(crate) endpoints: Arc<Endpoints>,
     pub(crate) metrics: Metrics,
 }
 
@@ -152,7 +153,7 @@ impl Session {
         let attributes = self.tools.identities.attributes(&self.pod, &self.container).await;
         let child = Command::new(&*self.tools.program)
             .env_clear()
-            .envs(variables(&environment, &attributes.to_text(), self.tools.endpoint.as_deref()))
+            .envs(variables(&environment, &attributes.to_text(), &self.tools.endpoints))
             .env("OTEL_GO_AUTO_TARGET_PID", pid.to_string())
             .env("GOMEMLIMIT", HEAP)
             .current_dir("/")

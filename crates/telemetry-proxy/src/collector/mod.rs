@@ -1,9 +1,10 @@
 //! One Collector: a process that is kept alive, reads its configuration again when that changes, and ends when it is told to.
 
+mod hang;
 mod output;
 mod validate;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use tracing::{info, warn};
 use crate::memory::Share;
 use crate::metrics::Metrics;
 
-pub(crate) use validate::{Invalid, validate};
+pub(crate) use validate::Invalid;
 
 /// A process that lived for this long was well: the wait before its next start is short again.
 const WELL: Duration = Duration::from_secs(3);
@@ -45,17 +46,25 @@ pub(crate) struct Collector {
     pub(crate) program: PathBuf,
     /// Its configuration.
     pub(crate) configuration: PathBuf,
+    /// What a user adds to that.
+    pub(crate) extra: Option<PathBuf>,
+    /// The port on loopback where it serves its metrics.
+    pub(crate) port: u16,
     /// Its memory.
     pub(crate) memory: Share,
     pub(crate) metrics: Metrics,
     /// How often it has come up: after each start, and each time that it has read its configuration again.
     pub(crate) ups: watch::Sender<u64>,
+    /// Whether it said, since it started or read its configuration again, that it misses something of what it watches.
+    pub(crate) misses: watch::Sender<bool>,
 }
 
 /// Why a process is no more.
 enum Ended {
     /// By itself.
     ByItself(ExitStatus),
+    /// It gave no answer any more, and was killed.
+    Hung,
     /// As it was wished.
     AsWished,
 }
@@ -83,6 +92,14 @@ impl Collector {
                         self.metrics.exits.of(self.name).inc();
                         warn!(collector = self.name, %status, "the Collector ended; starting it again");
                     }
+                    Ended::Hung => {
+                        self.metrics.hangs.of(self.name).inc();
+                        let seconds = hang::LIMIT.as_secs();
+                        warn!(
+                            collector = self.name,
+                            seconds, "the Collector gave no answer for too long, and was killed; starting it again"
+                        );
+                    }
                 },
                 Err(error) => {
                     warn!(collector = self.name, %error, program = %self.program.display(), "cannot start the Collector");
@@ -96,12 +113,17 @@ impl Collector {
         }
     }
 
+    /// What it is told to read: a configuration, and what is merged into that.
+    fn arguments(&self, configuration: &Path) -> Vec<String> {
+        let files = std::iter::once(configuration).chain(self.extra.as_deref());
+        files.flat_map(|file| ["--config".to_owned(), format!("file:{}", file.display())]).collect()
+    }
+
     /// Starts the process; gives it, and how often the Collector had come up before.
     fn start(&self) -> std::io::Result<(Child, u64)> {
         let before = *self.ups.borrow();
         let mut child = Command::new(&self.program)
-            .arg("--config")
-            .arg(format!("file:{}", self.configuration.display()))
+            .args(self.arguments(&self.configuration))
             .env("GOMEMLIMIT", self.memory.for_go())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -109,7 +131,7 @@ impl Collector {
             .kill_on_drop(true)
             .spawn()?;
         if let Some(said) = child.stderr.take() {
-            tokio::spawn(output::forward(self.name, said, self.ups.clone()));
+            tokio::spawn(output::forward(self.name, said, self.ups.clone(), self.misses.clone()));
         }
         self.metrics.starts.of(self.name).inc();
         info!(collector = self.name, pid = child.id(), "started the Collector");
@@ -124,10 +146,17 @@ impl Collector {
         mut number: u64,
         wishes: &mut watch::Receiver<Wish>,
     ) -> Ended {
+        let hung = hang::hung(self.port);
+        tokio::pin!(hung);
         loop {
             let wish = tokio::select! {
                 // An error is one of waiting, which does not happen to one's own child.
                 Ok(status) = child.wait() => return Ended::ByItself(status),
+                () = &mut hung => {
+                    // It would not hear a gentler word. What it accepted is on disk.
+                    let _ = child.kill().await;
+                    return Ended::Hung;
+                }
                 changed = wishes.changed() => changed.map_or(Wish::End, |()| *wishes.borrow_and_update()),
             };
             match wish {

@@ -12,8 +12,27 @@ const LINE: usize = 4096;
 /// What the Collector says once it is up.
 const UP: &str = "Everything is ready.";
 
-/// Tells each line at the level that it has, until there are no more; counts how often the Collector says to have come up.
-pub(super) async fn forward(collector: &'static str, said: impl AsyncRead + Unpin, ups: watch::Sender<u64>) {
+/// What its receiver of Kubernetes objects says when a watch has ended for good, or goes on after a gap, and when a list failed.
+/// The next list by itself would come half an hour later.
+const BROKEN: [&str; 5] = [
+    "Watch channel closed unexpectedly",
+    "error in watching object",
+    "could not retrieve a resourceVersion",
+    "received a 410, grabbing new resource version",
+    "error in pulling object",
+];
+
+/// What it says before it starts its parts. Those that were there before have ended by then, and how they ended is no matter.
+const STARTS: &str = "Starting otelcol";
+
+/// Tells each line at the level that it has, until there are no more; counts how often the Collector says to have come up, and
+/// notes whether it has missed something since.
+pub(super) async fn forward(
+    collector: &'static str,
+    said: impl AsyncRead + Unpin,
+    ups: watch::Sender<u64>,
+    misses: watch::Sender<bool>,
+) {
     let mut said = BufReader::new(said);
     let mut line = Vec::new();
     loop {
@@ -26,6 +45,11 @@ pub(super) async fn forward(collector: &'static str, said: impl AsyncRead + Unpi
                 tell(collector, &text);
                 if text.contains(UP) {
                     ups.send_modify(|ups| *ups += 1);
+                }
+                if text.contains(STARTS) {
+                    misses.send_replace(false);
+                } else if BROKEN.iter().any(|broken| text.contains(broken)) {
+                    misses.send_replace(true);
                 }
             }
         }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::timeout;
 
+use super::Collector;
 use crate::input::redact;
-use crate::memory::Share;
 
 /// How long the Collector may think about it.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -30,21 +30,18 @@ pub(crate) enum Invalid {
     Refused(String),
 }
 
-/// Asks the Collector's `validate`.
-pub(crate) async fn validate(program: &Path, configuration: &Path, memory: Share) -> Result<(), Invalid> {
-    let asked = Command::new(program)
-        .arg("validate")
-        .arg("--config")
-        .arg(format!("file:{}", configuration.display()))
-        .env("GOMEMLIMIT", memory.for_go())
-        .stdin(Stdio::null())
-        .kill_on_drop(true)
-        .output();
-    let answer = timeout(LIMIT, asked).await.map_err(|_| Invalid::NoAnswer)?.map_err(Invalid::NotRun)?;
-    if answer.status.success() {
-        return Ok(());
+impl Collector {
+    /// Asks the Collector's `validate` what it makes of a configuration in the place of its own.
+    pub(crate) async fn check(&self, configuration: &Path) -> Result<(), Invalid> {
+        let mut command = Command::new(&self.program);
+        command.arg("validate").args(self.arguments(configuration)).env("GOMEMLIMIT", self.memory.for_go());
+        let asked = command.stdin(Stdio::null()).kill_on_drop(true).output();
+        let answer = timeout(LIMIT, asked).await.map_err(|_| Invalid::NoAnswer)?.map_err(Invalid::NotRun)?;
+        if answer.status.success() {
+            return Ok(());
+        }
+        let said = String::from_utf8_lossy(&answer.stderr);
+        let said = said.trim();
+        Err(Invalid::Refused(redact(said.get(..said.floor_char_boundary(SAID)).unwrap_or(said))))
     }
-    let said = String::from_utf8_lossy(&answer.stderr);
-    let said = said.trim();
-    Err(Invalid::Refused(redact(said.get(..said.floor_char_boundary(SAID)).unwrap_or(said))))
 }

@@ -9,7 +9,7 @@ use super::model::{
 use super::{
     Ground, MEMORY_LIMITER, RETRY, SCHEME, STORAGE, cluster_name, memory_limiter, signal, storage, telemetry, to_bytes,
 };
-use crate::input::{Namespace, Token, digest};
+use crate::input::{Namespace, Token, UID, digest};
 use crate::memory::Share;
 
 /// The most tokens that Events are sent under: each has an exporter, with a queue and a connection of its own.
@@ -17,13 +17,15 @@ pub const MAX_TOKENS: usize = 500;
 
 const OBJECTS: &str = "k8sobjects";
 const SHAPE: &str = "transform";
+const UIDS: &str = "transform/uids";
 const ROUTING: &str = "routing";
 
 /// What waits for being sent under one token.
 const QUEUE_SIZE: u64 = 16 << 20;
 
-/// Events live for an hour: what a watch that broke off has missed is found again by then.
-const INTERVAL: &str = "10m";
+/// How often all Events are listed beside the watch. They live for an hour, so that each is in one list at least, whatever the watch
+/// has missed. What it is known to have missed is listed at once.
+const INTERVAL: &str = "30m";
 
 /// One shape for what was watched, which is wrapped, and what was listed; and what tells a duplicate.
 const STATEMENTS: [&str; 9] = [
@@ -37,6 +39,10 @@ const STATEMENTS: [&str; 9] = [
     "set(log.severity_number, SEVERITY_NUMBER_INFO) where log.body[\"type\"] != \"Warning\"",
     "set(log.severity_number, SEVERITY_NUMBER_WARN) where log.body[\"type\"] == \"Warning\"",
 ];
+
+/// What stands in front of a namespace's name in the text that has all uids, and what between that and the uid: neither can be in
+/// a name.
+const MARKS: [&str; 2] = [";", "="];
 
 /// What *events* is to run with.
 #[derive(Debug, PartialEq, Eq)]
@@ -75,7 +81,8 @@ pub fn events(ground: &Ground, namespaces: &[Namespace]) -> Option<Events> {
         let condition = format!("IsMatch(attributes[\"k8s.namespace.name\"], \"^(?:{})$\")", names.join("|"));
         Route { context: "resource", condition: Literal(condition), pipelines: [format!("logs/{digest}")] }
     });
-    let configuration = configuration(ground, table.collect(), tokens.keys());
+    let uids = uids(&within);
+    let configuration = configuration(ground, table.collect(), uids, tokens.keys());
     let left_out = beyond.into_iter().map(|namespace| namespace.name.clone()).collect();
     Some(Events { configuration, tokens, left_out })
 }
@@ -85,12 +92,43 @@ pub fn token_of_queue(file: &str) -> Option<&str> {
     file.strip_prefix("exporter_otlp_http_")?.strip_suffix("_logs")
 }
 
-fn configuration<'a>(ground: &Ground, table: Vec<Route>, digests: impl Iterator<Item = &'a String>) -> Vec<u8> {
-    let Ground { settings, access, places, memory } = ground;
+/// The statements that give a namespace's Events its uid. By one text for all, in which the Collector looks
+/// the name up: a statement for each would cost each Event as many comparisons as there are namespaces.
+fn uids(namespaces: &[&Namespace]) -> Vec<String> {
+    let [before, after] = MARKS;
+    let known = namespaces.iter().filter_map(|namespace| Some((&namespace.name, namespace.uid.as_ref()?)));
+    let all = known.fold(String::new(), |all, (name, uid)| all + before + name + after + uid);
+    let name = "resource.attributes[\"k8s.namespace.name\"]";
+    [
+        format!("set(resource.cache[\"uids\"], \"{all}\")"),
+        format!(
+            "set(resource.cache[\"at\"], Index(resource.cache[\"uids\"], Concat([\"{before}\", {name}, \"{after}\"], \"\"))) where {name} != nil"
+        ),
+        format!(
+            "set(resource.attributes[\"k8s.namespace.uid\"], Substring(resource.cache[\"uids\"], resource.cache[\"at\"] + Len({name}) + 2, {UID})) where {name} != nil and resource.cache[\"at\"] >= 0"
+        ),
+    ]
+    .into()
+}
+
+fn configuration<'a>(
+    ground: &Ground,
+    table: Vec<Route>,
+    uids: Vec<String>,
+    digests: impl Iterator<Item = &'a String>,
+) -> Vec<u8> {
+    let Ground { settings, access, places, memory, cluster_uid } = ground;
     let watched = |mode, interval, exclude_watch_type| Watched { name: "events", mode, interval, exclude_watch_type };
-    let statements = STATEMENTS.map(str::to_owned).into_iter().chain(cluster_name(settings));
-    let input =
-        Pipeline { receivers: [OBJECTS], processors: vec![MEMORY_LIMITER, SHAPE], exporters: [ROUTING.to_owned()] };
+    let cluster_uid =
+        cluster_uid.as_ref().map(|uid| format!("set(resource.attributes[\"k8s.cluster.uid\"], \"{uid}\")"));
+    let statements = STATEMENTS.map(str::to_owned).into_iter().chain(cluster_name(settings)).chain(cluster_uid);
+    let processors = Parts::from([
+        (MEMORY_LIMITER.to_owned(), memory_limiter(Share::of_events(*memory))),
+        (SHAPE.to_owned(), transform(statements.collect())),
+        (UIDS.to_owned(), transform(uids)),
+    ]);
+    let steps = vec![MEMORY_LIMITER, SHAPE, UIDS];
+    let input = Pipeline { receivers: [OBJECTS], processors: steps, exporters: [ROUTING.to_owned()] };
     let mut pipelines = Parts::from([("logs".to_owned(), input)]);
     let mut exporters = Parts::new();
     let otlp = &settings.endpoint.otlp;
@@ -127,22 +165,20 @@ fn configuration<'a>(ground: &Ground, table: Vec<Route>, digests: impl Iterator<
                 objects: [watched("watch", None, Some(["DELETED"])), watched("pull", Some(INTERVAL), None)],
             },
         )]),
-        processors: Parts::from([
-            (MEMORY_LIMITER.to_owned(), memory_limiter(Share::of_events(*memory))),
-            (
-                SHAPE.to_owned(),
-                Processor::Transform {
-                    error_mode: "ignore",
-                    trace_statements: Vec::new(),
-                    log_statements: statements.collect(),
-                    metric_statements: Vec::new(),
-                },
-            ),
-        ]),
+        processors,
         connectors: Parts::from([(ROUTING.to_owned(), Routing { error_mode: "ignore", table })]),
         exporters,
         service: Service { extensions: vec![STORAGE], pipelines, telemetry: telemetry(settings.listen.events_metrics) },
     })
+}
+
+fn transform(log_statements: Vec<String>) -> Processor {
+    Processor::Transform {
+        error_mode: "ignore",
+        trace_statements: Vec::new(),
+        log_statements,
+        metric_statements: Vec::new(),
+    }
 }
 
 #[cfg(test)]
@@ -157,12 +193,16 @@ mod tests {
             access: Access::ServiceAccount,
             places: Places { run: "/run/proxy".into(), queue: "/queue".into() },
             memory: None,
+            cluster_uid: None,
         }
     }
 
     fn namespaces(count: usize, tokens: usize) -> Vec<Namespace> {
         let token = |number: usize| Token::parse(format!("t_{:021x}", number % tokens)).expect("a token");
-        (0..count).map(|number| Namespace { name: format!("ns-{number:05}"), token: token(number) }).collect()
+        let uid = |number| Some(format!("{number:08x}-0000-4000-8000-000000000000"));
+        (0..count)
+            .map(|number| Namespace { name: format!("ns-{number:05}"), uid: uid(number), token: token(number) })
+            .collect()
     }
 
     #[test]
@@ -190,7 +230,7 @@ mod tests {
     fn tokens_beyond_the_bound_are_left_out_by_name_and_namespaces_of_served_ones_are_not() {
         let mut all = namespaces(MAX_TOKENS + 2, MAX_TOKENS + 2);
         let first = all.first().expect("some").token.clone();
-        all.push(Namespace { name: "zz".to_owned(), token: first });
+        all.push(Namespace { name: "zz".to_owned(), uid: None, token: first });
         let events = events(&ground(), &all).expect("a configuration");
         assert_eq!(events.tokens.len(), MAX_TOKENS);
         assert_eq!(events.left_out, [format!("ns-{MAX_TOKENS:05}"), format!("ns-{:05}", MAX_TOKENS + 1)]);

@@ -22,7 +22,7 @@ use model::{
 /// The word in front of a token in the `Authorization` header.
 pub const SCHEME: &str = "LumigoToken";
 
-/// What the configurations are made of besides the list of namespaces. None of it changes while the proxy runs.
+/// What the configurations are made of besides the list of namespaces.
 #[derive(Clone, Debug)]
 pub struct Ground {
     /// The settings.
@@ -33,6 +33,8 @@ pub struct Ground {
     pub places: Places,
     /// The memory that there is, in bytes, if there is a limit.
     pub memory: Option<u64>,
+    /// The cluster's uid, once it is known. Only *events* needs to be told: *traffic* has it from its own look at the cluster.
+    pub cluster_uid: Option<String>,
 }
 
 /// How the API server is reached.

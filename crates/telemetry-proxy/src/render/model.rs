@@ -95,7 +95,13 @@ pub(super) struct Server {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) max_recv_msg_size_mib: Option<u32>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) read_buffer_size: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) write_buffer_size: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) max_request_body_size: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) compression_algorithms: Option<[&'static str; 2]>,
     pub(super) include_metadata: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) auth: Option<Authenticator>,

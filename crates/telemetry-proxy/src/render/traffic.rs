@@ -34,6 +34,13 @@ const TOKENLESS: (&str, &str, &str) = ("otlp/tokenless", "otlp_http/tokenless", 
 /// The largest message over gRPC, in MiB, and the largest body over HTTP, unpacked.
 pub const MESSAGE_MIB: u32 = 16;
 
+/// What a connection over gRPC takes of memory to begin with, before anything was sent, each way: the Collector's own default is 512 KiB,
+/// by which a few thousand silent connections are a memory limit.
+const BUFFER: u32 = 8 << 10;
+
+/// How a body over HTTP may be packed: as agents do it. Others would have a few bytes claim gigabytes before anybody looks.
+const COMPRESSION: [&str; 2] = ["", "gzip"];
+
 /// How many requests are under way upstream at once, for each of traces, logs and metrics.
 const CONSUMERS: u32 = 32;
 
@@ -76,7 +83,7 @@ const TAKE_BACK: [&str; 2] = [
 
 /// The configuration of *traffic*.
 pub fn traffic(ground: &Ground, phase: Phase) -> Vec<u8> {
-    let Ground { settings, access, places, memory } = ground;
+    let Ground { settings, access, places, memory, .. } = ground;
     let listen = &settings.listen;
     let mut configuration = Configuration {
         extensions: Parts::from([
@@ -157,15 +164,27 @@ fn receiver(grpc: SocketAddr, http: SocketAddr, phase: Phase, authenticator: Opt
             Phase::Draining => "127.0.0.1:0".to_owned(),
         },
         max_recv_msg_size_mib: None,
+        read_buffer_size: None,
+        write_buffer_size: None,
         max_request_body_size: None,
+        compression_algorithms: None,
         // The exporter takes the sender's header from there; where there is none to be sent on, none is kept.
         include_metadata: authenticator.is_some(),
         auth: authenticator.map(|authenticator| Authenticator { authenticator }),
     };
     Receiver::Otlp {
         protocols: Protocols {
-            grpc: Server { max_recv_msg_size_mib: Some(MESSAGE_MIB), ..server(grpc) },
-            http: Server { max_request_body_size: Some(MESSAGE_MIB << 20), ..server(http) },
+            grpc: Server {
+                max_recv_msg_size_mib: Some(MESSAGE_MIB),
+                read_buffer_size: Some(BUFFER),
+                write_buffer_size: Some(BUFFER),
+                ..server(grpc)
+            },
+            http: Server {
+                max_request_body_size: Some(MESSAGE_MIB << 20),
+                compression_algorithms: Some(COMPRESSION),
+                ..server(http)
+            },
         },
     }
 }

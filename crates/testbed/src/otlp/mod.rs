@@ -57,6 +57,8 @@ pub struct Item {
 pub enum Answer {
     /// They are taken.
     Accept,
+    /// They are taken, and it takes this long.
+    Late(Duration),
     /// They are not, and nothing is kept of them: with this status, and when to come again, in seconds.
     Refuse(u16, Option<u16>),
 }
@@ -96,6 +98,7 @@ impl Span {
 struct Kept {
     spans: Vec<Span>,
     requests: Vec<Request>,
+    refusals: Vec<Instant>,
 }
 
 #[derive(Debug)]
@@ -182,6 +185,11 @@ impl Receiver {
         lock(&self.shared.kept).requests.clone()
     }
 
+    /// When requests were refused so far.
+    pub fn refusals(&self) -> Vec<Instant> {
+        lock(&self.shared.kept).refusals.clone()
+    }
+
     /// Answers in another way from now on.
     pub fn answer(&self, answer: Answer) {
         *lock(&self.shared.answer) = answer;
@@ -249,7 +257,12 @@ async fn receive(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    if let Answer::Refuse(status, retry_after) = *lock(&shared.answer) {
+    let answer = *lock(&shared.answer);
+    if let Answer::Late(wait) = answer {
+        tokio::time::sleep(wait).await;
+    }
+    if let Answer::Refuse(status, retry_after) = answer {
+        lock(&shared.kept).refusals.push(Instant::now());
         let status = StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
         return match retry_after {
             Some(seconds) => (status, [(RETRY_AFTER, seconds.to_string())]).into_response(),

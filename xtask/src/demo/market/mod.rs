@@ -2,6 +2,7 @@
 
 mod seen;
 mod trace;
+mod upstream;
 mod view;
 
 use std::collections::BTreeMap;
@@ -27,6 +28,9 @@ use crate::step::{headline, say};
 
 /// Where the services are.
 const NAMESPACE: &str = "market";
+
+/// What its token is sent as; the token is in the file `tenant.yaml` of the example.
+const TENANT: &str = "LumigoToken t_0123456789abcdef01234";
 
 /// How long telemetry may take to come.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -68,17 +72,18 @@ impl Story {
                 Ok(runtime.block_on(self.cluster.plane.load_image(&images.join(format!("{image}.tar"))))?)
             })?;
         }
-        step("operator and node agent run", || {
+        step("operator, telemetry proxy and node agent run, and what the proxy takes goes to a receiver", || {
             self.cluster.apply("deploy/crds.yaml")?;
             let established = ["wait", "--for=condition=Established", "--timeout=60s", &filename("deploy/crds.yaml")];
             self.cluster.kubectl(&established)?;
-            self.cluster.apply("deploy/epiphyte.yaml")?;
+            self.cluster.apply_with("deploy/epiphyte.yaml", "examples/services/receiver.yaml")?;
             self.rolled_out("epiphyte-system", "deployment/epiphyte-operator")?;
             self.rolled_out("epiphyte-node", "daemonset/epiphyte-node-agent")
         })?;
-        step("a receiver is in the place of the telemetry proxy", || {
-            self.cluster.apply("examples/services/receiver.yaml")?;
-            self.cluster.apply_status("examples/services/receiver.yaml")
+        comes_true("the telemetry proxy is said to be ready", || {
+            let groups = self.cluster.list("collectorsgroups")?;
+            let is_ready = |group: &Value| group.pointer("/status/ready") == Some(&Value::Bool(true));
+            Ok(groups.iter().any(is_ready).then_some(()).ok_or_else(|| "not yet".to_owned()))
         })
     }
 
@@ -88,6 +93,11 @@ impl Story {
         step("storefront (Java), recommendations (Python), prices (Node.js) and stock (Go) run", || {
             self.cluster.apply("examples/services/services.yaml")?;
             SERVICES.iter().try_for_each(|name| self.rolled_out(NAMESPACE, &format!("deployment/{name}")))
+        })?;
+        step("their namespace has a token, under which its telemetry and its Kubernetes Events go", || {
+            self.cluster.kubectl(&["apply", "-n", NAMESPACE, &filename("examples/services/tenant.yaml")])?;
+            let active = ["wait", "-n", NAMESPACE, "--for=condition=Active", "lumigo/lumigo", "--timeout=60s"];
+            self.cluster.kubectl(&active).map(drop)
         })?;
         templates(&self.cluster)
     }
@@ -109,15 +119,19 @@ impl Story {
         headline("From the annotation on: what runs is found out, each service is rolled out once, spans come");
         let mut view = View::new();
         let started = Instant::now();
-        let (services, trace) = loop {
+        let (services, trace, arrived) = loop {
             let spans = self.receiver.spans();
             let services = look(&self.cluster, &spans, marked)?;
             view.show(&services);
             let trace = trace::complete(&spans);
-            if let (true, Some(trace)) = (services.iter().all(Service::is_done), trace) {
-                break (services, trace);
+            let arrived = upstream::under_token(&spans, &self.receiver.requests());
+            if let (true, Some(trace), Some(arrived)) = (services.iter().all(Service::is_done), trace, &arrived) {
+                break (services, trace, arrived.clone());
             }
-            ensure!(started.elapsed() < PATIENCE, "after {PATIENCE:?} not every service is instrumented and traced");
+            ensure!(
+                started.elapsed() < PATIENCE,
+                "after {PATIENCE:?} not every service is instrumented and traced under its namespace's token"
+            );
             std::thread::sleep(Duration::from_secs(1));
         };
         for service in &services {
@@ -126,6 +140,10 @@ impl Story {
         view.end();
         headline("One visit, from Java through Python to Node.js, and what Go did meanwhile");
         trace.iter().for_each(say);
+        headline(
+            "Under the namespace's token: what the telemetry proxy added to a span, and a Kubernetes Event beside it",
+        );
+        arrived.iter().for_each(say);
         if ending == Ending::OnRequest {
             self.stay(marked, runtime)?;
         }

@@ -3,6 +3,8 @@
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
+mod proxy;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -70,6 +72,7 @@ fn rules_about_single_objects_have_the_names_that_the_operator_uses() {
         ("configmaps", UNINSTALLING_CONFIG_MAP),
         ("leases", LEASE),
         ("mutatingwebhookconfigurations", "epiphyte"),
+        ("namespaces", "kube-system"),
         ("secrets", WEBHOOK_SECRET),
     ];
     assert_eq!(named, expected.map(|(resource, name)| (resource.to_owned(), vec![name.to_owned()])).into());
@@ -231,7 +234,13 @@ async fn neither_the_operator_nor_the_node_agent_may_do_what_is_not_its_job() {
     for what in ["get secrets", "get secret/other -n epiphyte-system", "patch deployments.apps"] {
         assert!(!may(NODE_AGENT, what), "the node agent must not {what}");
     }
-    assert!(!may(OPERATOR, "list pods"));
+    // For the telemetry proxy, which has the account of its pod.
+    for what in ["list pods", "watch pods", "list events", "watch namespaces/kube-system", "list replicasets.apps"] {
+        assert!(may(OPERATOR, what), "the telemetry proxy may {what}");
+    }
+    for what in ["get pods/log", "patch pods", "delete pods", "patch events", "delete events", "patch namespaces"] {
+        assert!(!may(OPERATOR, what), "the pod's account must not {what}");
+    }
 }
 
 /// All rules of roles and cluster roles.
