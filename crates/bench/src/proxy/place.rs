@@ -36,7 +36,8 @@ impl Place {
         fs::write(folder.path().join("settings.yaml"), &settings)?;
         let places = Places { run: folder.path().join("run"), queue: folder.path().join("queue") };
         let settings = Settings::from_yaml(&settings).map_err(Error::msg)?;
-        let ground = Ground { settings, access: Access::Kubeconfig, places, memory: memory::limit() };
+        let ground =
+            Ground { settings, access: Access::Kubeconfig, places, memory: memory::limit(), cluster_uid: None };
         Ok(Self { folder, ground })
     }
 
