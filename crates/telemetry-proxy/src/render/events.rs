@@ -40,8 +40,13 @@ const STATEMENTS: [&str; 9] = [
     "set(log.severity_number, SEVERITY_NUMBER_WARN) where log.body[\"type\"] == \"Warning\"",
 ];
 
-/// What stands in front of a namespace's name in the text that has all uids, and what between that and the uid: neither can be in
-/// a name.
+/// A namespace's name, in the statements.
+const NAME: &str = "resource.attributes[\"k8s.namespace.name\"]";
+
+/// How many uids are in one text. What the Collector takes to read a text grows with the square of its length.
+const UIDS_OF_A_TEXT: usize = 16;
+
+/// What stands in front of a namespace's name in a text with uids, and what between that and the uid: neither can be in a name.
 const MARKS: [&str; 2] = [";", "="];
 
 /// What *events* is to run with.
@@ -92,23 +97,24 @@ pub fn token_of_queue(file: &str) -> Option<&str> {
     file.strip_prefix("exporter_otlp_http_")?.strip_suffix("_logs")
 }
 
-/// The statements that give a namespace's Events its uid. By one text for all, in which the Collector looks
-/// the name up: a statement for each would cost each Event as many comparisons as there are namespaces.
+/// The statements that give a namespace's Events its uid. By texts in which the Collector looks the name up, each of namespaces whose
+/// names follow one another: a statement for each would be slow to read, and so would one text for all.
 fn uids(namespaces: &[&Namespace]) -> Vec<String> {
     let [before, after] = MARKS;
-    let known = namespaces.iter().filter_map(|namespace| Some((&namespace.name, namespace.uid.as_ref()?)));
-    let all = known.fold(String::new(), |all, (name, uid)| all + before + name + after + uid);
-    let name = "resource.attributes[\"k8s.namespace.name\"]";
-    [
-        format!("set(resource.cache[\"uids\"], \"{all}\")"),
-        format!(
-            "set(resource.cache[\"at\"], Index(resource.cache[\"uids\"], Concat([\"{before}\", {name}, \"{after}\"], \"\"))) where {name} != nil"
-        ),
-        format!(
-            "set(resource.attributes[\"k8s.namespace.uid\"], Substring(resource.cache[\"uids\"], resource.cache[\"at\"] + Len({name}) + 2, {UID})) where {name} != nil and resource.cache[\"at\"] >= 0"
-        ),
-    ]
-    .into()
+    let known = namespaces.iter().filter_map(|namespace| Some((namespace.name.as_str(), namespace.uid.as_ref()?)));
+    let mut known: Vec<_> = known.collect();
+    known.sort_unstable();
+    let (text, at) = ("resource.cache[\"uids\"]", "resource.cache[\"at\"]");
+    let texts = known.chunks(UIDS_OF_A_TEXT).filter_map(|known| {
+        let ((first, _), (last, _)) = (known.first()?, known.last()?);
+        let all = known.iter().fold(String::new(), |all, (name, uid)| all + before + name + after + uid);
+        Some(format!("set({text}, \"{all}\") where {NAME} >= \"{first}\" and {NAME} <= \"{last}\""))
+    });
+    let found =
+        format!("set({at}, Index({text}, Concat([\"{before}\", {NAME}, \"{after}\"], \"\"))) where {text} != nil");
+    let uid = format!("Substring({text}, {at} + Len({NAME}) + 2, {UID})");
+    let set = format!("set(resource.attributes[\"k8s.namespace.uid\"], {uid}) where {at} != nil and {at} >= 0");
+    texts.chain([found, set]).collect()
 }
 
 fn configuration<'a>(
@@ -224,6 +230,17 @@ mod tests {
         }
         let again = super::events(&ground(), &namespaces(6, 2)).expect("a configuration");
         assert_eq!(events, again);
+    }
+
+    #[test]
+    fn each_text_with_uids_is_for_the_names_from_its_first_to_its_last() {
+        let all = namespaces(UIDS_OF_A_TEXT + 1, 1);
+        let statements = uids(&all.iter().rev().collect::<Vec<_>>());
+        let [first, second, _, _] = statements.as_slice() else { panic!("{statements:?}") };
+        let last = UIDS_OF_A_TEXT - 1;
+        assert!(first.starts_with("set(resource.cache[\"uids\"], \";ns-00000=00000000-0000-4000-"), "{first}");
+        assert!(first.ends_with(&format!(">= \"ns-00000\" and {NAME} <= \"ns-{last:05}\"")), "{first}");
+        assert!(second.ends_with(&format!(">= \"ns-00016\" and {NAME} <= \"ns-00016\"")), "{second}");
     }
 
     #[test]
