@@ -16,6 +16,7 @@ mod stop;
 mod support_bundle;
 mod telemetry_proxy;
 mod uninstall;
+mod updater;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -45,6 +46,7 @@ enum Command {
     Operator(operator::Arguments),
     NodeAgent(node_agent::Arguments),
     TelemetryProxy(telemetry_proxy::Arguments),
+    Updater(updater::Arguments),
     Explain(explain::Arguments),
     Status(status::Arguments),
     Doctor(doctor::Arguments),
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         Command::Operator(arguments) => operator::run(arguments),
         Command::NodeAgent(arguments) => node_agent::run(arguments).map(|()| ExitCode::SUCCESS),
         Command::TelemetryProxy(arguments) => telemetry_proxy::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Updater(arguments) => updater::run(arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),

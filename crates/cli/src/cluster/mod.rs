@@ -53,6 +53,11 @@ impl Cluster {
         let client = client(config.clone())?;
         Ok(Self { client, config, once: OnceLock::new(), url, namespace })
     }
+
+    /// The client, for an engine of another crate.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
 }
 
 fn client(config: Config) -> anyhow::Result<Client> {
