@@ -17,7 +17,7 @@ use kube::{Client, Config};
 pub(crate) use answer::Answer;
 pub(crate) use ask::{Refusal, Resource};
 pub(crate) use change::{Dependents, Named};
-pub(crate) use survey::{Scope, Survey};
+pub(crate) use survey::{Scope, Survey, typed};
 
 /// How long a person is left waiting for a connection, and then for an answer.
 const PATIENCE: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(30));

@@ -177,7 +177,7 @@ impl Survey {
 }
 
 /// An item of a list, with what the list does not repeat.
-fn typed(resource: &Resource, mut item: Value) -> Value {
+pub(crate) fn typed(resource: &Resource, mut item: Value) -> Value {
     if let Some(members) = item.as_object_mut() {
         members.insert("apiVersion".to_owned(), resource.api_version().into());
         members.insert("kind".to_owned(), resource.kind.into());

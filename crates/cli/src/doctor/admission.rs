@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::patient::Patient;
 use super::report::{Finding, Looked};
 use crate::audit::{CONFIG_MAPS, DEPLOYMENTS, LUMIGOES, NAMESPACES, WEBHOOKS, has_our_webhook, text};
-use crate::cluster::Refusal;
+use crate::cluster::{Refusal, typed};
 
 /// What the names of the objects begin with. None is ever stored.
 const PREFIX: &str = "epiphyte-doctor-";
@@ -101,15 +101,13 @@ fn judge(object: &Value) -> (Diagnosis, String) {
 async fn namespace(patient: &Patient<'_>) -> Result<Option<String>, Refusal> {
     let mut index = Index::new(&patient.settings().await?, &patient.system);
     let mut namespaces = BTreeSet::new();
-    let each = |mut it: Value| {
+    let each = |it: Value| {
         if text(&it, "/status/phase") == "Terminating" {
             return;
         }
         namespaces.insert(text(&it, "/metadata/name").to_owned());
-        it["apiVersion"] = "v1".into();
-        it["kind"] = NAMESPACES.kind.into();
-        // What it does not understand says nothing.
-        let _ = learn(&mut index, &it, Timestamp::now());
+        // One that cannot be read says nothing.
+        let _ = learn(&mut index, &typed(&NAMESPACES, it), Timestamp::now());
     };
     patient.cluster.list(&NAMESPACES, None, None, each).await?;
     let has_lumigo = |it: Value| {

@@ -1,6 +1,6 @@
 //! `epiphyte doctor` as a person runs it, against a real API server with the real operator: a cluster that is well, and things
 //! broken on purpose, each of which is found with its cure. No kubelet runs: the test plays what pods say of themselves.
-#![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "a test fails by panicking")]
 
 mod breakages;
 mod ground;
