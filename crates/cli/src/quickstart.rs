@@ -31,7 +31,14 @@ pub(crate) struct QuickstartArguments {
     #[arg(long, value_name = "NAMESPACES", conflicts_with_all = ["uninstall", "webhook_url"], help_heading = "Starting")]
     pub(crate) quickstart: Option<Monitored>,
     /// The token; best given by the variable, since arguments are seen by others.
-    #[arg(long, value_name = "TOKEN", env = "LUMIGO_TOKEN", hide_env_values = true, requires = "quickstart", help_heading = "Starting")]
+    #[arg(
+        long,
+        value_name = "TOKEN",
+        env = "LUMIGO_TOKEN",
+        hide_env_values = true,
+        requires = "quickstart",
+        help_heading = "Starting"
+    )]
     pub(crate) lumigo_token: Option<String>,
 }
 

@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::LazyLock;
 
-use epiphyte_testbed::{ControlPlane, programs};
+use epiphyte_testbed::{ControlPlane, FakeNode, programs};
 use serde::Deserialize as _;
 use serde_json::{Map, Value, json};
 
-use crate::support::{self, Cluster};
+use crate::support::Cluster;
 
 /// The release's namespace.
 pub const SYSTEM: &str = "epiphyte-system";
@@ -96,10 +96,11 @@ pub fn on_as(kubeconfig: &Path, arguments: &[&str]) -> Result<String, String> {
 pub async fn cluster() -> Cluster {
     let plane = ControlPlane::start().await.expect("a control plane");
     let cluster = Cluster { client: plane.client(), plane };
-    cluster.plane.create_node(&support::node("node-1")).await.expect("a node");
+    cluster.plane.create_node(&FakeNode::new("node-1")).await.expect("a node");
     let level = |mode: &str| (format!("pod-security.kubernetes.io/{mode}"), json!("restricted"));
     let labels: Map<String, Value> = ["enforce", "warn"].map(level).into_iter().collect();
-    let namespace = json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": SYSTEM, "labels": labels } });
+    let namespace =
+        json!({ "apiVersion": "v1", "kind": "Namespace", "metadata": { "name": SYSTEM, "labels": labels } });
     cluster.apply(&namespace).await;
     for (kind, plural) in [("ServiceMonitor", "servicemonitors"), ("PrometheusRule", "prometheusrules")] {
         cluster.kubectl_with(&["apply", "-f", "-"], &definition(kind, plural));
@@ -131,7 +132,8 @@ pub fn program(cluster: &Cluster) -> Command {
 
 /// The exit status of `epiphyte audit`, and what it found.
 pub fn audit(cluster: &Cluster) -> (Option<i32>, Value) {
-    let output = program(cluster).args(["audit", "--system-namespace", SYSTEM, "-o", "json"]).output().expect("it runs");
+    let output =
+        program(cluster).args(["audit", "--system-namespace", SYSTEM, "-o", "json"]).output().expect("it runs");
     let found = serde_json::from_slice(&output.stdout);
     let found = found.unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)));
     (output.status.code(), found)

@@ -77,7 +77,8 @@ async fn an_upgrade_changes_what_it_is_to_and_leaves_the_webhooks_authority() {
     };
     upgrade(&[]);
     assert_eq!(webhook(&cluster).await["metadata"]["resourceVersion"], before["metadata"]["resourceVersion"]);
-    let deployment = async || cluster.get("apps/v1", "deployments", SYSTEM, "epiphyte-operator").await.expect("it is there");
+    let deployment =
+        async || cluster.get("apps/v1", "deployments", SYSTEM, "epiphyte-operator").await.expect("it is there");
     assert_eq!(deployment().await["metadata"]["generation"], 1, "the same values change nothing");
 
     upgrade(&["--set", "operator.settings.ignoredNamespaces={sandbox},cluster.name=production,crds.keep=true"]);
@@ -101,13 +102,18 @@ async fn a_second_release_is_refused_with_the_name_of_the_first_whatever_its_own
     on(&cluster, &["install", "first", &chart(), "--namespace", SYSTEM]).expect("it is installed");
     for (name, namespace) in [("second", SYSTEM), ("second", "elsewhere"), ("first", "elsewhere")] {
         let apart = ["--create-namespace", "--set", "nodeAgent.namespace.name=elsewhere-node"];
-        let install = [&["install", name, &chart(), "--namespace", namespace], &apart[..]].concat();
+        let chart = chart();
+        let install = [&["install", name, &chart, "--namespace", namespace], &apart[..]].concat();
         let refused = on(&cluster, &install).expect_err("there is one");
-        let says = refused.contains("current value is \"first\"") || refused.contains("current value is \"epiphyte-system\"");
+        let says =
+            refused.contains("current value is \"first\"") || refused.contains("current value is \"epiphyte-system\"");
         assert!(says || refused.contains("cannot re-use a name"), "{refused}");
         assert!(cluster.get("v1", "namespaces", "", "elsewhere-node").await.is_none(), "nothing of it was made");
     }
-    assert_eq!(objects_of(&on(&cluster, &["list", "--all-namespaces", "--all", "-o", "json"]).expect("a list")), ["first"]);
+    assert_eq!(
+        objects_of(&on(&cluster, &["list", "--all-namespaces", "--all", "-o", "json"]).expect("a list")),
+        ["first"]
+    );
 }
 
 fn objects_of(list: &str) -> Vec<String> {
@@ -118,7 +124,8 @@ fn objects_of(list: &str) -> Vec<String> {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_release_removed_without_its_hook_leaves_what_the_audit_names() {
     let cluster = cluster().await;
-    on(&cluster, &["install", "first", &chart(), "--namespace", SYSTEM, "--set", "crds.keep=true"]).expect("it is installed");
+    on(&cluster, &["install", "first", &chart(), "--namespace", SYSTEM]).expect("it is installed");
+    cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=60s"]);
     cluster.namespace("shop", None).await;
     // Instrumented, and nobody there any more who would take it off.
     let mut cart = crate::support::idle(crate::support::deployment("shop", "cart"));
@@ -132,7 +139,10 @@ async fn a_release_removed_without_its_hook_leaves_what_the_audit_names() {
     let (status, found) = audit(&cluster);
     assert_eq!(status, Some(1), "{found:#}");
     let left = leftovers(&found);
-    assert!(left.contains(&"Deployment shop/cart".to_owned()) && left.contains(&"Lumigo shop/lumigo".to_owned()), "{left:?}");
+    assert!(
+        left.contains(&"Deployment shop/cart".to_owned()) && left.contains(&"Lumigo shop/lumigo".to_owned()),
+        "{left:?}"
+    );
     // The documented way out.
     let output = program(&cluster).args(["operator", "--uninstall", "--namespace", SYSTEM]).output().expect("it runs");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));

@@ -63,10 +63,8 @@ fn what_is_rendered_as_settings_is_what_the_programs_read() {
     let proxy = epiphyte_telemetry_proxy::settings::Settings::from_yaml(proxy).expect("settings");
     assert_eq!(proxy.queue.size_mib, 64);
     let file = proxy.tokenless.and_then(|it| it.authorization_file).expect("a file");
-    let (_, pod) = pods(&objects)
-        .into_iter()
-        .find(|(it, _)| it["metadata"]["name"] == "epiphyte-operator")
-        .expect("the operator");
+    let (_, pod) =
+        pods(&objects).into_iter().find(|(it, _)| it["metadata"]["name"] == "epiphyte-operator").expect("the operator");
     let mounts = pod["containers"][1]["volumeMounts"].as_array().expect("mounts");
     assert!(mounts.iter().any(|it| file.starts_with(it["mountPath"].as_str().expect("a path"))), "{mounts:?}");
 }
@@ -167,9 +165,9 @@ fn what_alerts_and_dashboard_ask_for_is_counted_by_somebody() {
     assert!(asked.len() > 12, "{asked:?}");
     for name in asked {
         let bare = ["_bucket", "_total", "_seconds"].iter().fold(name.as_str(), |name, end| name.trim_end_matches(end));
-        let known = ["epiphyte_node_", "epiphyte_proxy_", "epiphyte_", ""].iter().any(|prefix| {
-            bare.strip_prefix(prefix).is_some_and(|rest| sources.contains(&format!("\"{rest}\"")))
-        });
+        let known = ["epiphyte_node_", "epiphyte_proxy_", "epiphyte_", ""]
+            .iter()
+            .any(|prefix| bare.strip_prefix(prefix).is_some_and(|rest| sources.contains(&format!("\"{rest}\""))));
         assert!(known, "nobody counts {name}");
     }
 }

@@ -1,6 +1,6 @@
 //! The rights that the chart gives suffice: those of uninstalling, and those of the updater.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use epiphyte_api::WorkloadKind::Deployment;
 use serde_json::{Value, json};
@@ -24,10 +24,8 @@ fn program_as(cluster: &Cluster, name: &str) -> Command {
 /// Applies what a release's hook consists of, but for what would run, and gives the arguments of that.
 async fn hook(cluster: &Cluster, release: &str, name: &str) -> Vec<String> {
     let hooks = on(cluster, &["get", "hooks", release, "--namespace", SYSTEM]).expect("hooks");
-    let (jobs, rights): (Vec<Value>, Vec<Value>) = objects(&hooks)
-        .into_iter()
-        .filter(|it| it["metadata"]["name"] == name)
-        .partition(|it| it["kind"] == "Job");
+    let (jobs, rights): (Vec<Value>, Vec<Value>) =
+        objects(&hooks).into_iter().filter(|it| it["metadata"]["name"] == name).partition(|it| it["kind"] == "Job");
     for object in rights {
         cluster.apply(&object).await;
     }
@@ -48,7 +46,7 @@ async fn uninstalling_by_the_hook_leaves_nothing_also_where_the_operator_is_scal
     operator.args(["operator", "--namespace", SYSTEM, "--service-account", "epiphyte-operator"]);
     operator.args(["--admin-listen", &free_address(), "--webhook-listen", &free_address()]);
     operator.arg("--namespaces-file").arg(cluster.plane.folder().join("namespaces_to_monitor.json"));
-    let mut operator = operator.spawn().expect("the operator starts");
+    let mut operator = operator.stderr(Stdio::null()).spawn().expect("the operator starts");
     cluster.apply(&support::lumigo_object("shop", "lumigo")).await;
     until("the workload is injected", || async {
         cluster.workload(Deployment, "shop", "cart").await["spec"]["template"] != before
@@ -110,17 +108,37 @@ async fn monitored_namespaces_are_given_a_lumigo_and_its_token_and_nothing_of_ot
         let lumigo = cluster.get("operator.lumigo.io/v1", "lumigoes", namespace, "lumigo").await;
         lumigo.map(|it| (it["spec"]["tracing"]["enabled"].clone(), it["spec"]["logging"]["enabled"].clone()))
     };
-    assert_eq!((spec("shop").await, spec("web").await), (Some((json!(true), json!(true))), Some((json!(true), json!(true)))));
+    assert_eq!(
+        (spec("shop").await, spec("web").await),
+        (Some((json!(true), json!(true))), Some((json!(true), json!(true))))
+    );
 
     // A person's change of what was not said stays; another token takes the place of the first, where it is ours.
-    cluster.kubectl(&["patch", "lumigo", "lumigo", "-n", "web", "--type=merge", "-p", r#"{"spec":{"logging":{"enabled":false}}}"#]);
+    cluster.kubectl(&[
+        "patch",
+        "lumigo",
+        "lumigo",
+        "-n",
+        "web",
+        "--type=merge",
+        "-p",
+        r#"{"spec":{"logging":{"enabled":false}}}"#,
+    ]);
     cluster.kubectl(&["delete", "secret", "-n", "shop", "lumigo-credentials"]);
     cluster.apply(&support::token_secret("shop", "t_aaaaaaaaaaaaaaaaaaaaa")).await;
     let other = "t_bbbbbbbbbbbbbbbbbbbbb";
     start(&arguments, other).expect("it is done again");
     assert_eq!(spec("web").await, Some((json!(true), json!(false))));
     let token = |namespace| {
-        let encoded = ["get", "secret", "-n", namespace, "lumigo-credentials", "-o", "go-template={{.data.token | base64decode}}"];
+        let encoded = [
+            "get",
+            "secret",
+            "-n",
+            namespace,
+            "lumigo-credentials",
+            "-o",
+            "go-template={{.data.token | base64decode}}",
+        ];
         cluster.kubectl(&encoded)
     };
     assert_eq!((token("shop").as_str(), token("web").as_str()), ("t_aaaaaaaaaaaaaaaaaaaaa", other));
@@ -144,7 +162,8 @@ async fn monitored_namespaces_are_given_a_lumigo_and_its_token_and_nothing_of_ot
 
     // The token goes with the Lumigo that it was for.
     cluster.kubectl(&["delete", "lumigo", "-n", "web", "lumigo"]);
-    until("the token is gone", || async { cluster.get("v1", "secrets", "web", "lumigo-credentials").await.is_none() }).await;
+    until("the token is gone", || async { cluster.get("v1", "secrets", "web", "lumigo-credentials").await.is_none() })
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
