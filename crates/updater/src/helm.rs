@@ -3,13 +3,21 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Output, Stdio};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde::de::DeserializeOwned;
 use thiserror::Error;
 use tokio::process::Command;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::debug;
+
+/// How long it may take for whatever is not an upgrade: a registry that never answers holds nobody up for ever.
+const LIMIT: Duration = Duration::from_mins(5);
+
+/// How long it may take to end when it is told to.
+const GRACE: Duration = Duration::from_secs(30);
 
 /// A call of `helm` that came to nothing.
 #[derive(Debug, Error)]
@@ -30,6 +38,14 @@ pub enum HelmError {
         /// How it ended.
         status: ExitStatus,
     },
+    /// It took too long.
+    #[error("`helm {command}` did not end within {within:?}")]
+    Silent {
+        /// The command.
+        command: String,
+        /// How long it had.
+        within: Duration,
+    },
     /// It said something else than it should.
     #[error("cannot read what `helm {command}` printed: {problem}")]
     Unreadable {
@@ -49,17 +65,23 @@ pub(crate) struct Helm {
     folder: PathBuf,
     /// Asks it to stop.
     stop: CancellationToken,
+    limit: Duration,
 }
 
 impl Helm {
     pub(crate) fn new(program: &Path, namespace: &str, folder: &Path, stop: CancellationToken) -> Self {
         let (program, folder) = (program.to_owned(), folder.to_owned());
-        Self { program, namespace: namespace.to_owned(), folder, stop }
+        Self { program, namespace: namespace.to_owned(), folder, stop, limit: LIMIT }
     }
 
     /// The same, not to be stopped: what takes a change back must not be broken off.
     pub(crate) fn to_the_end(&self) -> Self {
         Self { stop: CancellationToken::new(), ..self.clone() }
+    }
+
+    /// The same with more time, for what takes its time.
+    pub(crate) fn within(&self, limit: Duration) -> Self {
+        Self { limit: limit.saturating_add(LIMIT), ..self.clone() }
     }
 
     /// Where it keeps what it fetches.
@@ -101,16 +123,21 @@ impl Helm {
         let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
         let ended = child.wait_with_output();
         tokio::pin!(ended);
-        tokio::select! {
-            output = &mut ended => output.map_err(missing),
-            () = self.stop.cancelled() => {
-                // It then writes down that the upgrade failed, where it would leave one that is pending for good if it were killed.
-                if let Some(pid) = pid {
-                    let _ = kill_process(pid, Signal::TERM);
-                }
-                ended.await.map_err(missing)
-            }
+        let silent = || HelmError::Silent { command: shown(arguments), within: self.limit };
+        let is_told = tokio::select! {
+            output = timeout(self.limit, &mut ended) => match output {
+                Ok(output) => return output.map_err(missing),
+                Err(_) => false,
+            },
+            () = self.stop.cancelled() => true,
+        };
+        // It then writes down that the upgrade failed, where it would leave one that is pending for good if it were killed.
+        if let Some(pid) = pid {
+            let _ = kill_process(pid, Signal::TERM);
         }
+        // What is dropped is killed.
+        let output = timeout(GRACE, ended).await.map_err(|_| silent())?.map_err(missing)?;
+        if is_told { Ok(output) } else { Err(silent()) }
     }
 }
 
@@ -134,6 +161,22 @@ fn said(stderr: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn a_program_that_never_answers_is_ended_and_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("helm");
+        std::fs::write(&program, "#!/bin/sh\nexec sleep 600\n").unwrap();
+        std::fs::set_permissions(&program, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+        let helm = Helm::new(&program, "n", folder.path(), CancellationToken::new());
+        let helm = Helm { limit: Duration::from_millis(50), ..helm };
+        let error = helm.run(["pull", "x"]).await.unwrap_err().to_string();
+        assert_eq!(error, "`helm pull x` did not end within 50ms");
+
+        helm.stop.cancel();
+        let stopped = Helm { limit: LIMIT, ..helm }.run(["pull"]).await;
+        assert!(matches!(stopped, Err(HelmError::Failed { .. })), "{stopped:?}");
+    }
 
     #[test]
     fn what_helm_complains_of_is_its_error_without_the_warnings_before() {

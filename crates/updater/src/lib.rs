@@ -124,6 +124,12 @@ async fn attempt(
     let run = random().map_err(cannot)?;
     let work = Work { options, client, helm: &helm, stop, run: &run };
     let (Ok(mut ended) | Err(mut ended)) = update(&work, board, report).await;
+    if stop.is_cancelled()
+        && !matches!(ended.outcome, Outcome::Updated | Outcome::Interrupted | Outcome::RollbackFailed)
+    {
+        // Whatever was asked has no answer, and nothing was begun.
+        ended = Ended::plain(Outcome::Interrupted);
+    }
     if !matches!(ended.outcome, Outcome::Updated | Outcome::CannotRun) && !ended.why.is_empty() {
         // Helm and the API server repeat values that they do not like.
         let set = helm.to_the_end().ask(&["get", "values", &options.release]).await;

@@ -86,7 +86,7 @@ outcomes! {
         => "Look at `helm history`, and roll the release back by hand."
     FailedBefore Warning 12 "The newest version has failed before and is not tried again."
         => "Wait for another version, change what made it fail (an upgrade with other values), or give --retry."
-    Interrupted Warning 13 "The updater was told to stop in the middle of an upgrade, which was rolled back."
+    Interrupted Warning 13 "The updater was told to stop; what it had begun was rolled back."
         => "Nothing: the next run tries again."
 }
 

@@ -28,7 +28,11 @@ fn collect(value: &Value, is_secret: bool, found: &mut Vec<String>) {
         Value::Array(items) => items.iter().for_each(|item| collect(item, is_secret, found)),
         // Line by line, for the lines of a text are indented wherever it is shown.
         Value::String(text) if is_secret => {
-            found.extend(text.lines().map(str::trim).filter(|line| line.len() >= SHORTEST).map(str::to_owned));
+            for line in text.lines().map(str::trim).filter(|line| line.len() >= SHORTEST) {
+                found.push(line.to_owned());
+                // As it stands between quotes.
+                found.push(format!("{line:?}").trim_matches('"').to_owned());
+            }
         }
         _ => {}
     }

@@ -2,18 +2,20 @@
 //!
 //! Helm's own way to roll back (`--atomic`) would take the pods that failed away before anybody can ask them why.
 
+use std::time::Duration;
+
 use epiphyte_api::names::UPDATE_LABEL;
 use kube::Client;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::Ended;
 use crate::cause::cause;
 use crate::helm::{Helm, HelmError};
 use crate::options::Options;
 use crate::outcome::Outcome;
 use crate::release::{self, Attempt, Installed, Status};
 use crate::repository::Archive;
+use crate::{Ended, WAITS};
 
 /// What an upgrade has at hand.
 pub(crate) struct Work<'a> {
@@ -35,15 +37,21 @@ impl Work<'_> {
         let description = format!("Updated from {} to {} by epiphyte updater", installed.version, archive.version);
         info!(release, from = %installed.version, to = %archive.version, "upgrading");
         #[rustfmt::skip]
-        let upgraded = self.helm.run([
+        let upgraded = self.helm.within(self.longest()).run([
             "upgrade", release, &file, "--reset-then-reuse-values", "--wait", "--timeout", &timeout,
             "--labels", &label, "--description", &description,
         ]).await;
         match upgraded {
             Ok(_) => Ok(Ended::plain(Outcome::Updated)),
             Err(HelmError::Failed { said, .. }) => Err(self.failed(installed, &attempt, said).await?),
+            Err(error @ HelmError::Silent { .. }) => Err(self.failed(installed, &attempt, error.to_string()).await?),
             Err(error) => Err(error.into()),
         }
+    }
+
+    /// How long an operation may take.
+    fn longest(&self) -> Duration {
+        self.options.timeout.saturating_mul(WAITS)
     }
 
     async fn failed(&self, installed: &Installed, attempt: &Attempt, said: String) -> Result<Ended, Ended> {
@@ -77,7 +85,7 @@ impl Work<'_> {
         if !self.stop.is_cancelled() {
             arguments.push("--wait");
         }
-        match self.helm.to_the_end().run(arguments).await {
+        match self.helm.to_the_end().within(self.longest()).run(arguments).await {
             Ok(_) => Ended::new(outcome, format!("revision {failed}: {why}")),
             Err(error) => Ended {
                 next: format!("Look what is wrong, then `helm rollback {release} {back_to} --namespace {namespace}`."),

@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use epiphyte_api::WorkloadKind::Deployment;
@@ -13,8 +16,8 @@ use crate::installed::{OPERATOR_APP, PATIENCE, SYSTEM, test_apart};
 use crate::support::{Cluster, PYTHON, TOKEN, annotated, eventually, lumigo_object, token_secret, until};
 use crate::workloads::service;
 
-/// Long enough to be seen, and to be told from none.
-const GRACE: Duration = Duration::from_secs(30);
+/// Long enough to be seen, and to be told from none; over before the proxy ends a Collector that hangs and starts another.
+const GRACE: Duration = Duration::from_secs(15);
 
 /// Settings of the operator.
 fn settings() -> String {
@@ -59,8 +62,40 @@ fn collectors(pods: &[Value]) -> Vec<String> {
     found.filter_map(|process| Some(process.file_name()?.to_str()?.to_owned())).collect()
 }
 
+/// Holds the Collectors in some pods down until it is dropped, those too that are started in the place of one that hangs.
+struct HeldDown {
+    pods: Vec<Value>,
+    released: Arc<AtomicBool>,
+    holding: Option<JoinHandle<()>>,
+}
+
+impl HeldDown {
+    fn hold(pods: Vec<Value>) -> Self {
+        let released = Arc::new(AtomicBool::new(false));
+        let (of, until) = (pods.clone(), Arc::clone(&released));
+        let holding = thread::spawn(move || {
+            while !until.load(Ordering::Relaxed) {
+                signal("STOP", &collectors(&of));
+                thread::sleep(Duration::from_millis(100));
+            }
+        });
+        Self { pods, released, holding: Some(holding) }
+    }
+}
+
+impl Drop for HeldDown {
+    fn drop(&mut self) {
+        self.released.store(true, Ordering::Relaxed);
+        if let Some(holding) = self.holding.take() {
+            holding.join().expect("it holds them down to the end");
+        }
+        signal("CONT", &collectors(&self.pods));
+    }
+}
+
+/// One that has ended meanwhile has no use for it.
 fn signal(name: &str, processes: &[String]) {
-    assert!(Command::new("kill").arg(format!("-{name}")).args(processes).status().expect("kill runs").success());
+    Command::new("kill").arg(format!("-{name}")).args(processes).output().expect("kill runs");
 }
 
 /// What `epiphyte` says with these arguments to somebody who has the operator's settings.
@@ -99,10 +134,11 @@ fn held_down_collectors_cost_devices_after_the_grace_period_and_a_lost_upstream_
         assert_eq!(third_condition(cluster), "CollectorsReady");
         let before = lives(cluster).await;
 
-        let held = collectors(&pods(cluster).await);
-        assert!(held.len() >= before.len(), "each pod has a Collector: {held:?}");
+        let pods = pods(cluster).await;
+        let running = collectors(&pods);
+        assert!(running.len() >= before.len(), "each pod has a Collector: {running:?}");
         let since = Instant::now();
-        signal("STOP", &held);
+        let held = HeldDown::hold(pods);
         eventually("the third condition is said to be lost, with the device still there", || async {
             let (reason, has_device) = (third_condition(cluster), has_device(cluster).await);
             assert!(has_device || since.elapsed() >= GRACE, "the device went after {:?}", since.elapsed());
@@ -124,7 +160,7 @@ fn held_down_collectors_cost_devices_after_the_grace_period_and_a_lost_upstream_
         assert!(explained.contains("CollectorsNotReady"), "{explained}");
         assert_eq!(lives(cluster).await, before, "the pods are as they were");
 
-        signal("CONT", &held);
+        drop(held);
         until("the third condition holds", || async { third_condition(cluster) == "CollectorsReady" }).await;
         cluster.until_devices(Deployment, HELD, "python", &[("app", PYTHON)]).await;
         let receiver = cluster.plane.receiver().expect("a receiver");

@@ -102,6 +102,16 @@ fn what_is_missing_is_named() {
     no_release.is("NotDeployed");
     assert!(no_release.why().contains("there is no release another in namespace missing"), "{}", no_release.why());
 
+    let kubeconfig = std::fs::read_to_string(SCENE.cluster.plane.kubeconfig()).expect("a kubeconfig");
+    let folder = tempfile::tempdir().expect("a folder");
+    let nobody = folder.path().join("kubeconfig");
+    std::fs::write(&nobody, kubeconfig.replace(&SCENE.cluster.plane.url(), "https://127.0.0.1:1")).expect("a file");
+    let mut command = garden.command(&[]);
+    command.env("KUBECONFIG", nobody);
+    let no_server = said(command);
+    no_server.is("CannotRun");
+    assert!(no_server.why().contains("127.0.0.1:1"), "{}", no_server.why());
+
     let wrong = garden.command_with(&["--chart", "plant"]);
     let wrong = said(wrong);
     assert_eq!((wrong.status, wrong.text.as_str()), (2, ""));

@@ -68,11 +68,29 @@ fn change(key: &Key, before: Option<&Value>, after: Option<&Value>, secrets: &[S
 }
 
 fn diff(before: &Value, after: &Value, secrets: &[String]) -> String {
-    let (before, after) = masked(before, after);
-    let text = |object: &Value| hide(&yaml_serde::to_string(object).unwrap_or_default(), secrets);
+    let (mut before, mut after) = masked(before, after);
+    // Before it is written out, since YAML has many ways to write a text.
+    hide_in(&mut before, secrets);
+    hide_in(&mut after, secrets);
+    let text = |object: &Value| yaml_serde::to_string(object).unwrap_or_default();
     let (before, after) = (text(&before), text(&after));
     let diff = TextDiff::from_lines(&before, &after);
     diff.unified_diff().context_radius(CONTEXT).to_string()
+}
+
+fn hide_in(value: &mut Value, secrets: &[String]) {
+    match value {
+        Value::String(text) => *text = hide(text, secrets),
+        Value::Array(items) => items.iter_mut().for_each(|item| hide_in(item, secrets)),
+        Value::Object(entries) => {
+            let hidden = std::mem::take(entries).into_iter().map(|(key, mut value)| {
+                hide_in(&mut value, secrets);
+                (hide(&key, secrets), value)
+            });
+            *entries = hidden.collect();
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// Both objects, with the contents of a Secret hidden; that they differ stays to be seen.
@@ -112,7 +130,10 @@ fn key(object: &Value) -> Option<Key> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::secret::secrets;
 
     fn secret(data: &str) -> String {
         format!("apiVersion: v1\nkind: Secret\nmetadata: {{name: s}}\ndata: {data}\n")
@@ -147,6 +168,27 @@ mod tests {
         let diff = found.first().map(|it| it.diff.clone()).unwrap_or_default();
         assert!(!["YQ==", "YWFh", "YmJi"].iter().any(|secret| diff.contains(secret)), "{diff}");
         assert!(diff.contains("+  other: (hidden, another)"), "{diff}");
+    }
+
+    proptest! {
+        #[test]
+        fn no_secret_is_in_a_difference_however_it_is_written(
+            secret in "[ -~]{6,20}", before in "[ -~\n]{0,20}", after in "[ -~\n]{0,20}", number: u8,
+        ) {
+            let secret = secret.trim();
+            prop_assume!(secret.len() >= 6 && !HIDDEN.contains(secret));
+            let object = |text: &str, number: u8| serde_json::json!({
+                "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "c"},
+                "data": {"a": format!("{text}{secret}{text}"), "b": number, secret: [secret]},
+            });
+            let yaml = |object: &Value| yaml_serde::to_string(object).unwrap_or_default();
+            let secrets = secrets(&serde_json::json!({ "token": secret }));
+            let (before, after) = (object(&before, number), object(&after, number.wrapping_add(1)));
+            let found = changes(&yaml(&before), &yaml(&after), &secrets);
+            let diff = found.first().map(|it| it.diff.clone()).unwrap_or_default();
+            prop_assert!(diff.contains(HIDDEN), "{}", diff);
+            prop_assert!(!diff.contains(secret), "{}", diff);
+        }
     }
 
     #[test]
