@@ -116,6 +116,22 @@ async fn a_second_release_is_refused_with_the_name_of_the_first_whatever_its_own
     );
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_installed_without_helm_is_taken_over_only_where_that_is_asked_for() {
+    let cluster = cluster().await;
+    for file in ["deploy/crds.yaml", "deploy/epiphyte.yaml"] {
+        cluster.kubectl(&["apply", "--server-side", "-f", &repository().join(file).display().to_string()]);
+    }
+    let chart = chart();
+    let install = ["install", "first", &chart, "--namespace", SYSTEM, "--set", "images.tag=dev"];
+    let refused = on(&cluster, &install).expect_err("it belongs to no release");
+    assert!(refused.contains("missing key \"app.kubernetes.io/managed-by\""), "{refused}");
+    on(&cluster, &[&install[..], &["--take-ownership"]].concat()).expect("it is taken over");
+    let operator = cluster.get("apps/v1", "deployments", SYSTEM, "epiphyte-operator").await.expect("it is there");
+    assert_eq!(operator["metadata"]["annotations"]["meta.helm.sh/release-name"], "first");
+    assert_eq!(operator["metadata"]["generation"], 1, "it is the same: {operator:#}");
+}
+
 fn objects_of(list: &str) -> Vec<String> {
     let releases: Vec<Value> = serde_json::from_str(list).expect("JSON");
     releases.iter().map(|it| it["name"].as_str().expect("a name").to_owned()).collect()

@@ -77,6 +77,8 @@ fn an_image_has_its_digest_its_tag_the_common_tag_or_the_charts_version() {
         containers.map(|it| it["image"].as_str().expect("an image").to_owned()).collect()
     };
     let version = env!("CARGO_PKG_VERSION");
+    let chart = said(helm(&["show", "chart", &chart()])).expect("it is shown");
+    assert!(chart.contains(&format!("\nversion: {version}")), "{chart}");
     let of_version = |name: &str| format!("epiphyte/{name}:{version}");
     assert_eq!(images(&[]), ["operator", "telemetry-proxy", "node-agent", "updater"].map(of_version).into());
     let digest = "0123456789abcdef".repeat(4);
