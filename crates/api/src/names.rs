@@ -109,6 +109,13 @@ pub const UNINSTALLED: &str = "uninstalled";
 /// What a node agent writes under its node's name into [`UNINSTALLING_CONFIG_MAP`] when nothing of it is left on the host.
 pub const HOST_IS_CLEAN: &str = "clean";
 
+/// Label that an updater puts on Helm's record of a revision that it made: the revision, the chart's digest, and the run. Helm
+/// carries the labels of a revision on to the next, hence the number in it.
+pub const UPDATE_LABEL: &str = "epiphyte.dev/updater";
+
+/// Annotation on the updater's CronJob with what the last run came to, as JSON.
+pub const UPDATE_OUTCOME_ANNOTATION: &str = "epiphyte.dev/updater-outcome";
+
 /// Label on every object that an installation consists of; see [`PART_OF`].
 pub const PART_OF_LABEL: &str = "app.kubernetes.io/part-of";
 

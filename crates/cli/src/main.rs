@@ -14,6 +14,7 @@ mod status;
 mod stop;
 mod telemetry_proxy;
 mod uninstall;
+mod updater;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -43,6 +44,7 @@ enum Command {
     Operator(operator::Arguments),
     NodeAgent(node_agent::Arguments),
     TelemetryProxy(telemetry_proxy::Arguments),
+    Updater(updater::Arguments),
     Explain(explain::Arguments),
     Status(status::Arguments),
     Audit(audit::Arguments),
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         Command::Operator(arguments) => operator::run(arguments),
         Command::NodeAgent(arguments) => node_agent::run(arguments).map(|()| ExitCode::SUCCESS),
         Command::TelemetryProxy(arguments) => telemetry_proxy::run(arguments).map(|()| ExitCode::SUCCESS),
+        Command::Updater(arguments) => updater::run(arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),

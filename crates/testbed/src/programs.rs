@@ -63,6 +63,30 @@ pub fn collector() -> Result<PathBuf> {
     Ok(program.hint("4 minutes the first time").build()?.join("otelcol"))
 }
 
+/// The version of Helm that `tools/helm` pins.
+pub const HELM_VERSION: &str = "v3.22.0";
+
+/// Helm.
+///
+/// # Errors
+/// As [`kubernetes`].
+pub fn helm() -> Result<PathBuf> {
+    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/helm");
+    let version = format!("-s -w -X helm.sh/helm/v3/internal/version.version={HELM_VERSION}");
+    let program = GoProgram::new(module, "helm").package("helm.sh/helm/v3/cmd/helm").ldflags(version);
+    Ok(program.hint("2 minutes the first time").build()?.join("helm"))
+}
+
+/// The registry of the distribution project, for what is fetched by OCI.
+///
+/// # Errors
+/// As [`kubernetes`].
+pub fn registry() -> Result<PathBuf> {
+    let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tools/registry");
+    let program = GoProgram::new(module, "registry").package("github.com/distribution/distribution/v3/cmd/registry");
+    Ok(program.ldflags("-s -w").hint("2 minutes the first time").build()?.join("registry"))
+}
+
 /// The program that runs the processes of a test and takes them along when the test ends, however it does.
 ///
 /// # Errors
@@ -75,9 +99,11 @@ pub(crate) fn supervise() -> Result<PathBuf> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn the_version_told_is_the_one_that_the_module_pins() {
+    fn the_versions_told_are_those_that_the_modules_pin() {
         let module = include_str!("../../../tools/kubernetes/go.mod");
         assert!(module.contains(&format!("k8s.io/kubernetes {}\n", super::KUBERNETES_VERSION)));
+        let module = include_str!("../../../tools/helm/go.mod");
+        assert!(module.contains(&format!("\thelm.sh/helm/v3 {} ", super::HELM_VERSION)));
     }
 
     #[test]

@@ -19,6 +19,8 @@ pub enum Image {
     Operator,
     /// The `epiphyte` program and the Collector that it supervises.
     TelemetryProxy,
+    /// The `epiphyte` program and the Helm that it upgrades with.
+    Updater,
     /// The `epiphyte` program and the agents that it puts in place.
     NodeAgent,
     /// The agents of the injector delivery, and the program that copies them into a pod's volume.
@@ -95,6 +97,7 @@ impl Image {
         match self {
             Self::Operator => "operator",
             Self::TelemetryProxy => "telemetry-proxy",
+            Self::Updater => "updater",
             Self::NodeAgent => "node-agent",
             Self::Agents => "agents",
             Self::SampleJava => "sample-java",
@@ -137,6 +140,11 @@ impl Image {
                 Part::Root(&AUTHORITIES),
                 Part::copy(programs::epiphyte(step, profile)?, "epiphyte"),
                 Part::copy(programs::collector()?, "otelcol"),
+            ],
+            Self::Updater => vec![
+                Part::Root(&AUTHORITIES),
+                Part::copy(programs::epiphyte(step, profile)?, "epiphyte"),
+                Part::copy(programs::helm()?, "helm"),
             ],
             Self::NodeAgent => {
                 vec![

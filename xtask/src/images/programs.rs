@@ -30,6 +30,11 @@ pub fn collector() -> Result<PathBuf> {
     Ok(built::collector()?)
 }
 
+/// Helm, which needs nothing of its image but the same.
+pub fn helm() -> Result<PathBuf> {
+    Ok(built::helm()?)
+}
+
 /// The classes of the Java service.
 pub fn storefront(step: &mut Step) -> Result<PathBuf> {
     let classes = output("storefront")?;

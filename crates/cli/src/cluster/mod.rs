@@ -46,6 +46,11 @@ impl Cluster {
         let client = Client::try_from(config).context("the kubeconfig cannot be used")?;
         Ok(Self { client, url, namespace })
     }
+
+    /// The client, for an engine of another crate.
+    pub(crate) fn client(&self) -> &Client {
+        &self.client
+    }
 }
 
 async fn config() -> anyhow::Result<Config> {

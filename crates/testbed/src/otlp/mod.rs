@@ -48,7 +48,7 @@ pub struct Item {
     pub name: String,
     /// The attributes of its resource that are text.
     pub resource: BTreeMap<String, String>,
-    /// Its own attributes that are text; none for a metric.
+    /// Its own attributes that are text; of a gauge those of its first point, of other metrics none.
     pub attributes: BTreeMap<String, String>,
 }
 

@@ -6,13 +6,14 @@ use std::time::{Duration, SystemTime};
 
 use axum::body::Bytes;
 use axum::http::HeaderMap;
-use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING};
+use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE};
 use flate2::read::GzDecoder;
 use opentelemetry_proto::tonic::collector::logs::v1::ExportLogsServiceRequest;
 use opentelemetry_proto::tonic::collector::metrics::v1::ExportMetricsServiceRequest;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
+use opentelemetry_proto::tonic::metrics::v1::metric::Data;
 use opentelemetry_proto::tonic::resource::v1::Resource;
 use prost::Message as _;
 
@@ -36,6 +37,9 @@ pub(super) fn request(signal: &str, headers: &HeaderMap, body: Bytes) -> Option<
             (Signal::Traces, traces(request, &authorization, &mut spans))
         }
         "logs" => (Signal::Logs, logs(ExportLogsServiceRequest::decode(body).ok()?)),
+        "metrics" if header(CONTENT_TYPE) == "application/json" => {
+            (Signal::Metrics, metrics(serde_json::from_slice(&body).ok()?))
+        }
         "metrics" => (Signal::Metrics, metrics(ExportMetricsServiceRequest::decode(body).ok()?)),
         _ => return None,
     };
@@ -82,7 +86,12 @@ fn metrics(request: ExportMetricsServiceRequest) -> Vec<Item> {
     for sent in request.resource_metrics {
         let resource = of_resource(sent.resource);
         for metric in sent.scope_metrics.into_iter().flat_map(|scope| scope.metrics) {
-            items.push(Item { name: metric.name, resource: resource.clone(), attributes: BTreeMap::new() });
+            let first = match metric.data {
+                Some(Data::Gauge(gauge)) => gauge.data_points.into_iter().next(),
+                _ => None,
+            };
+            let attributes = texts(first.map(|point| point.attributes).unwrap_or_default());
+            items.push(Item { name: metric.name, resource: resource.clone(), attributes });
         }
     }
     items
