@@ -1,9 +1,9 @@
 //! What a deployable tells of itself over HTTP.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::net::SocketAddr;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
+use epiphyte_testbed::free_address;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -31,19 +31,4 @@ impl Admin {
         stream.read_to_string(&mut answer).await?;
         Ok(answer)
     }
-}
-
-/// A port that is free now, and a moment later too: above those that the kernel gives to whoever takes any.
-pub(crate) fn free_address() -> Result<SocketAddr> {
-    static TAKEN: AtomicU32 = AtomicU32::new(0);
-    let range = std::fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range")?;
-    let last = range.split_whitespace().next_back().context("the kernel does not tell its ports")?.parse::<u16>()?;
-    let above = u16::MAX - last;
-    // Where none are left, any has to do.
-    let candidates = (0..above).map(|_| {
-        let number = std::process::id().wrapping_mul(97).wrapping_add(TAKEN.fetch_add(1, Ordering::Relaxed));
-        u16::try_from(number % u32::from(above)).map_or(0, |number| last + 1 + number)
-    });
-    let free = candidates.chain([0]).find_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
-    Ok(free.context("no port is free")?.local_addr()?)
 }
