@@ -47,7 +47,8 @@ pub fn manifests() -> Result<String> {
         bail!("{CHART} cannot be rendered: {}", String::from_utf8_lossy(&output.stderr).trim());
     }
     let rendered = String::from_utf8(output.stdout).context("helm printed no UTF-8")?;
-    let lines = rendered.lines().filter(|line| !line.starts_with("# Source: "));
+    // What is said first is no document by itself.
+    let lines = rendered.lines().skip_while(|line| *line == "---").filter(|line| !line.starts_with("# Source: "));
     Ok(HEAD.to_owned() + &lines.map(|line| format!("{}\n", line.trim_end())).collect::<String>())
 }
 
