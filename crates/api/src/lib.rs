@@ -7,6 +7,7 @@ mod catalog;
 mod collectors_group;
 mod crds;
 mod device;
+mod diagnosis;
 mod instrumented_application;
 mod kind;
 mod language;
@@ -22,6 +23,7 @@ pub use collectors_group::{
 };
 pub use crds::{custom_resource_definitions, to_yaml};
 pub use device::Device;
+pub use diagnosis::{Diagnosis, Health};
 pub use instrumented_application::{
     ContainerRequest, ContainerRuntime, ContainerStatus, InstrumentedApplication, InstrumentedApplicationSpec,
     InstrumentedApplicationStatus, condition, instrumented_application_name,

@@ -10,6 +10,7 @@ use epiphyte_testbed::Entry;
 use serde_json::Value;
 
 use crate::cluster::{Cluster, path, until};
+use crate::connection::post;
 use crate::load::{Load, Run};
 use crate::manifests::{Shape, deployment, review, stored};
 use crate::operator::Operator;
@@ -87,14 +88,15 @@ pub(crate) async fn measure(program: &Path) -> Result<Vec<Row>> {
     let mut rows = Vec::new();
     for case in &CASES {
         let body = review(&stored(deployment(case.namespace, "cart", case.shape))).to_string();
+        let request = post(PATH, &[("Content-Type", "application/json")], body.as_bytes());
         for in_flight in [1, 100] {
             crate::say(&format!("admission: {}, {in_flight} in flight", case.name));
-            let mut load = Load::connect(operator.webhook, &authority, in_flight).await?;
-            load.run(PATH, body.as_bytes(), case.answer, WARM_UP).await?;
+            let mut load = Load::over_tls(operator.webhook, &authority, in_flight).await?;
+            load.run(&request, case.answer, WARM_UP).await?;
             let mut rounds = Vec::new();
             for _ in 0..ROUNDS {
                 let before = process.cpu()?;
-                let run = load.run(PATH, body.as_bytes(), case.answer, ROUND).await?;
+                let run = load.run(&request, case.answer, ROUND).await?;
                 let cpu = (process.cpu()? - before).as_secs_f64() / run.requests() as f64;
                 rounds.push(rows_of(case, in_flight, cpu, &run));
             }

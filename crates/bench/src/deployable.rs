@@ -1,5 +1,6 @@
 //! The `epiphyte` program as a process under measurement, beside a control plane.
 
+use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -61,6 +62,11 @@ impl<'a> Deployable<'a> {
             }
         }
         Ok(Settled { after, cpu: process.cpu()?, memory: process.memory()? })
+    }
+
+    /// What it says.
+    pub(crate) fn log(&self) -> &Path {
+        self.guest.log()
     }
 
     /// Its process.

@@ -6,6 +6,7 @@
 mod admin;
 mod admission;
 mod cluster;
+mod connection;
 mod deployable;
 mod engine;
 mod injector;
@@ -13,6 +14,7 @@ mod load;
 mod manifests;
 mod operator;
 mod process;
+mod proxy;
 mod report;
 mod runtimes;
 mod samples;
@@ -74,6 +76,8 @@ enum Part {
     Scan,
     /// The preload library.
     Injector,
+    /// The telemetry proxy.
+    Proxy,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -121,6 +125,7 @@ impl Part {
             Self::SwitchOn => switch_on::measure(program).await,
             Self::Scan => scan::measure(program).await,
             Self::Injector => injector::measure(library),
+            Self::Proxy => proxy::measure(program).await,
         }
     }
 }

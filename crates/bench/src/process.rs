@@ -20,11 +20,29 @@ pub(crate) struct Memory {
 impl Process {
     /// CPU time of all its threads so far, for itself and in the kernel. The kernel tells it in ticks of 10 ms.
     pub(crate) fn cpu(self) -> Result<Duration> {
+        ticks(self.times()?.into_iter().take(2).sum())
+    }
+
+    /// CPU time so far of it and of all processes below it, those included that have ended.
+    pub(crate) fn cpu_of_all(self) -> Result<Duration> {
+        // Those below first: what ends meanwhile is in the time of the one above.
+        let below: Duration = self.children().into_iter().filter_map(|child| child.cpu_of_all().ok()).sum();
+        Ok(below + ticks(self.times()?.into_iter().sum())?)
+    }
+
+    /// In ticks: its own time, for itself and in the kernel, and that of those that it has waited for.
+    fn times(self) -> Result<Vec<u64>> {
         let stat = self.read("stat")?;
         // The name of the program, in brackets, may hold anything.
         let after_name = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
-        let ticks = after_name.split_whitespace().skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
-        Ok(Duration::from_secs(ticks) / u32::try_from(rustix::param::clock_ticks_per_second())?)
+        Ok(after_name.split_whitespace().skip(11).take(4).map(str::parse).collect::<Result<_, _>>()?)
+    }
+
+    fn children(self) -> Vec<Self> {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.0)).into_iter().flatten().flatten();
+        let lists = threads.filter_map(|thread| std::fs::read_to_string(thread.path().join("children")).ok());
+        let children = |list: String| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<u32>>();
+        lists.flat_map(children).map(Self).collect()
     }
 
     /// Its memory.
@@ -44,6 +62,10 @@ impl Process {
     }
 }
 
+fn ticks(count: u64) -> Result<Duration> {
+    Ok(Duration::from_secs(count) / u32::try_from(rustix::param::clock_ticks_per_second())?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,6 +75,14 @@ mod tests {
         let process = Process(std::process::id());
         let memory = process.memory().expect("memory");
         assert!(memory.peak >= memory.resident && memory.resident > 0.0);
-        process.cpu().expect("CPU time");
+        assert!(process.cpu().expect("CPU time") <= process.cpu_of_all().expect("CPU time"));
+    }
+
+    #[test]
+    fn the_processes_below_one_are_found() {
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("it starts");
+        let found = Process(std::process::id()).children();
+        child.kill().and_then(|()| child.wait()).expect("it ends");
+        assert!(found.iter().any(|process| process.0 == child.id()), "{found:?}");
     }
 }

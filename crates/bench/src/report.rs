@@ -16,12 +16,18 @@ pub(crate) enum Figure {
     PerSecond(f64),
     /// A number of things.
     Count(f64),
+    /// A part of something.
+    Share(f64),
 }
 
 impl Figure {
     fn value(self) -> f64 {
         match self {
-            Self::Seconds(value) | Self::Bytes(value) | Self::PerSecond(value) | Self::Count(value) => value,
+            Self::Seconds(value)
+            | Self::Bytes(value)
+            | Self::PerSecond(value)
+            | Self::Count(value)
+            | Self::Share(value) => value,
         }
     }
 
@@ -31,6 +37,7 @@ impl Figure {
             Self::Bytes(_) => "bytes",
             Self::PerSecond(_) => "per second",
             Self::Count(_) => "count",
+            Self::Share(_) => "share",
         }
     }
 }
@@ -46,6 +53,7 @@ impl fmt::Display for Figure {
             Self::Bytes(value) => write!(f, "{} MiB", digits(value / MIB)),
             Self::PerSecond(value) => write!(f, "{value:.0}/s"),
             Self::Count(value) => write!(f, "{value:.0}"),
+            Self::Share(value) => write!(f, "{:.1} %", value * 100.0),
         }
     }
 }
@@ -212,6 +220,7 @@ mod tests {
         assert_eq!(shown(Figure::Seconds(0.0123)), "12.3 ms");
         assert_eq!(shown(Figure::Bytes(13.0 * KIB)), "13 KB");
         assert_eq!(shown(Figure::Bytes(32.0 * MIB)), "32 MiB");
+        assert_eq!(shown(Figure::Share(-0.0123)), "-1.2 %");
     }
 
     #[test]

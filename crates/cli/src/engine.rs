@@ -6,7 +6,7 @@ use clap::Args;
 use epiphyte_operator::settings::Settings;
 
 /// What the operator is run with; to hear what it would say, say the same.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct EngineArguments {
     /// The system namespace: collectors are there, and it is never instrumented. Where the cluster is asked, that of the
     /// operator's Deployment goes before.
@@ -18,6 +18,11 @@ pub(crate) struct EngineArguments {
 }
 
 impl EngineArguments {
+    /// Whether a settings file was given.
+    pub(crate) fn has_settings(&self) -> bool {
+        self.config.is_some()
+    }
+
     /// The settings of the file, or the defaults.
     pub(crate) fn settings(&self) -> anyhow::Result<Settings> {
         settings(self.config.as_deref())

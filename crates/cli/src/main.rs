@@ -3,6 +3,7 @@
 mod audit;
 mod cluster;
 mod crds;
+mod doctor;
 mod engine;
 mod explain;
 mod logs;
@@ -13,6 +14,7 @@ mod quickstart;
 mod show;
 mod status;
 mod stop;
+mod support_bundle;
 mod telemetry_proxy;
 mod uninstall;
 mod updater;
@@ -48,6 +50,8 @@ enum Command {
     Updater(updater::Arguments),
     Explain(explain::Arguments),
     Status(status::Arguments),
+    Doctor(doctor::Arguments),
+    SupportBundle(support_bundle::Arguments),
     Audit(audit::Arguments),
     Preview(preview::Arguments),
     Crds(crds::Arguments),
@@ -66,6 +70,8 @@ fn main() -> ExitCode {
         Command::Updater(arguments) => updater::run(arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::SupportBundle(arguments) => support_bundle::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Preview(arguments) => preview::run(&arguments),
         Command::Crds(arguments) => crds::run(&arguments).map(|()| ExitCode::SUCCESS),

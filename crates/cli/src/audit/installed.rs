@@ -23,6 +23,7 @@ pub(crate) const PODS: Resource = served("", "v1", "Pod", "pods");
 pub(crate) const NODES: Resource = served("", "v1", "Node", "nodes");
 pub(crate) const REVISIONS: Resource = served("apps", "v1", "ControllerRevision", "controllerrevisions");
 pub(crate) const DEPLOYMENTS: Resource = served("apps", "v1", "Deployment", "deployments");
+pub(crate) const DAEMON_SETS: Resource = served("apps", "v1", "DaemonSet", "daemonsets");
 pub(crate) const LUMIGOES: Resource = served("operator.lumigo.io", "v1", "Lumigo", "lumigoes");
 pub(crate) const SOURCES: Resource = served("odigos.io", "v1alpha1", "Source", "sources");
 pub(crate) const GROUPS: Resource = served("odigos.io", "v1alpha1", "CollectorsGroup", "collectorsgroups");
@@ -32,7 +33,7 @@ pub(crate) const DETAILS: Resource =
 /// What runs.
 pub(crate) const RUNNING: [Resource; 5] = [
     DEPLOYMENTS,
-    served("apps", "v1", "DaemonSet", "daemonsets"),
+    DAEMON_SETS,
     served("apps", "v1", "StatefulSet", "statefulsets"),
     served("batch", "v1", "CronJob", "cronjobs"),
     served("batch", "v1", "Job", "jobs"),

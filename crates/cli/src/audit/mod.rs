@@ -18,8 +18,9 @@ use clap::Args;
 
 pub(crate) use finding::Audit;
 pub(crate) use installed::{
-    BESIDE, CONFIG_MAPS, DEFINITIONS, DEPLOYMENTS, DETAILS, GROUPS, LEASES, LUMIGOES, NAMESPACES, PODS, RIGHTS,
-    RUNNING, SECRETS, WEBHOOKS, has_our_webhook, is_controlled, is_helms, is_labelled, selector, text,
+    BESIDE, CONFIG_MAPS, DAEMON_SETS, DEFINITIONS, DEPLOYMENTS, DETAILS, GROUPS, LEASES, LUMIGOES, NAMESPACES, NODES,
+    PODS, RIGHTS, RUNNING, SECRETS, SOURCES, WEBHOOKS, has_our_webhook, is_controlled, is_helms, is_labelled, selector,
+    text,
 };
 pub(crate) use look::audit;
 pub(crate) use object::{Definitions, is_over};

@@ -174,6 +174,6 @@ impl Cluster {
 }
 
 /// The innermost of the errors that wrap each other: the one that says what happened.
-fn cause(error: &dyn std::error::Error) -> String {
+pub(super) fn cause(error: &dyn std::error::Error) -> String {
     std::iter::successors(Some(error), |error| error.source()).last().map(ToString::to_string).unwrap_or_default()
 }

@@ -1,17 +1,20 @@
 //! The connection to the cluster.
 
+mod answer;
 mod ask;
 mod change;
 mod contents;
 mod survey;
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
 use kube::config::{KubeConfigOptions, Kubeconfig, KubeconfigError};
 use kube::{Client, Config};
 
+pub(crate) use answer::Answer;
 pub(crate) use ask::{Refusal, Resource};
 pub(crate) use change::{Dependents, Named};
 pub(crate) use survey::{Scope, Survey};
@@ -23,12 +26,16 @@ const PATIENCE: (Duration, Duration) = (Duration::from_secs(4), Duration::from_s
 pub(crate) async fn connect() -> anyhow::Result<Client> {
     let config = config().await?;
     tracing::info!(url = %config.cluster_url, "the API server");
-    Client::try_from(config).context("the kubeconfig cannot be used")
+    client(config)
 }
 
 /// A cluster that a person asks about.
 pub(crate) struct Cluster {
     client: Client,
+    /// What the client was made from.
+    config: Config,
+    /// A client that asks once; made at the first question to it.
+    once: OnceLock<Client>,
     /// The URL of the API server, for errors.
     url: String,
     /// The namespace of the kubeconfig's context.
@@ -43,14 +50,18 @@ impl Cluster {
         // Without it the time that a connection lies idle counts as waiting.
         config.reset_reader_on_write = true;
         let (url, namespace) = (config.cluster_url.to_string(), config.default_namespace.clone());
-        let client = Client::try_from(config).context("the kubeconfig cannot be used")?;
-        Ok(Self { client, url, namespace })
+        let client = client(config.clone())?;
+        Ok(Self { client, config, once: OnceLock::new(), url, namespace })
     }
 
     /// The client, for an engine of another crate.
     pub(crate) fn client(&self) -> &Client {
         &self.client
     }
+}
+
+fn client(config: Config) -> anyhow::Result<Client> {
+    Client::try_from(config).context("the kubeconfig cannot be used")
 }
 
 async fn config() -> anyhow::Result<Config> {

@@ -52,6 +52,11 @@ impl CollectorsReport {
         }
     }
 
+    /// The code of the reason.
+    pub(crate) const fn reason(&self) -> &'static str {
+        self.finding.reason
+    }
+
     /// Whether all is well.
     pub(crate) fn is_ready(&self) -> bool {
         self.finding.reason == Reason::CollectorsReady.code()

@@ -29,7 +29,7 @@ pub(crate) struct LumigoReport {
 pub(crate) fn lumigoes(index: &Index, objects: &[Value]) -> Vec<LumigoReport> {
     let mut reports: Vec<LumigoReport> = objects
         .iter()
-        .map(|object| LumigoReport { injected: Some(injected(index, object)), ..report(object) })
+        .map(|object| LumigoReport { injected: Some(injected(index, object)), ..LumigoReport::of(object) })
         .collect();
     reports.sort_by(|a, b| (&a.namespace, &a.name).cmp(&(&b.namespace, &b.name)));
     reports
@@ -40,7 +40,7 @@ pub(crate) fn counting_lumigo(index: &Index, objects: &[Value], namespace: &str)
     let LumigoFact { name, .. } = index.namespace(namespace).lumigo.as_ref()?;
     let is_it =
         |object: &&Value| [namespace, name] == ["/metadata/namespace", "/metadata/name"].map(|at| text(object, at));
-    objects.iter().find(is_it).map(report)
+    objects.iter().find(is_it).map(LumigoReport::of)
 }
 
 /// How many workloads of its namespace are injected; none if another Lumigo counts there.
@@ -52,20 +52,23 @@ fn injected(index: &Index, object: &Value) -> usize {
     workloads.filter(|(_, workload)| workload.pod.containers.iter().any(is_injected)).count()
 }
 
-fn report(object: &Value) -> LumigoReport {
-    let active = condition(object, "Active");
-    let error = condition(object, "Error").filter(|condition| text(condition, "/status") == "True");
-    let (reason, message) = error.or(active).map_or_else(
-        || (Reason::LumigoNotActive.code(), Reason::LumigoNotActive.sentence()),
-        |condition| (text(condition, "/reason"), text(condition, "/message")),
-    );
-    LumigoReport {
-        namespace: text(object, "/metadata/namespace").to_owned(),
-        name: text(object, "/metadata/name").to_owned(),
-        active: active.is_some_and(|condition| text(condition, "/status") == "True"),
-        reason: reason.to_owned(),
-        message: message.to_owned(),
-        injected: None,
+impl LumigoReport {
+    /// The report on a Lumigo, without what is injected.
+    pub(crate) fn of(object: &Value) -> Self {
+        let active = condition(object, "Active");
+        let error = condition(object, "Error").filter(|condition| text(condition, "/status") == "True");
+        let (reason, message) = error.or(active).map_or_else(
+            || (Reason::LumigoNotActive.code(), Reason::LumigoNotActive.sentence()),
+            |condition| (text(condition, "/reason"), text(condition, "/message")),
+        );
+        Self {
+            namespace: text(object, "/metadata/namespace").to_owned(),
+            name: text(object, "/metadata/name").to_owned(),
+            active: active.is_some_and(|condition| text(condition, "/status") == "True"),
+            reason: reason.to_owned(),
+            message: message.to_owned(),
+            injected: None,
+        }
     }
 }
 

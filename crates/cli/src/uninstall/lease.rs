@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::audit::text;
 
 /// Whether somebody holds a lease at a moment.
-pub(super) fn is_held(lease: &Value, now: Timestamp) -> bool {
+pub(crate) fn is_held(lease: &Value, now: Timestamp) -> bool {
     if text(lease, "/spec/holderIdentity").is_empty() {
         return false;
     }

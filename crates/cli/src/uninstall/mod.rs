@@ -22,6 +22,7 @@ use jiff::SignedDuration;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::lease::is_held;
 use self::mark::Mark;
 use self::progress::Progress;
 use self::remove::Removal;

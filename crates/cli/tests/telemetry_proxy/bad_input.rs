@@ -107,6 +107,14 @@ fn ten_thousand_namespaces_are_served_and_those_beyond_the_bound_are_named() {
     until("all namespaces are read", || (entries(&proxy, "namespaces") - 10_000.0).abs() < 0.5);
     until("those beyond are named", || proxy.logged("namespace=\"ns-00500\"") == 1);
     until("the configuration is in force", || proxy.path("run/events.json").exists());
+
+    // Now all of them are within the bound, which is of tokens.
+    let uid = |at: usize| format!("00000000-0000-4000-8000-{at:012x}");
+    let many: Vec<Value> = (0..10_000)
+        .map(|at| json!({ "name": format!("ns-{at:05}"), "uid": uid(at), "token": token_of(at % 10) }))
+        .collect();
+    proxy.write_namespaces(Value::from(many).to_string().as_bytes());
+    until("all namespaces count", || proxy.logged("the Events of these namespaces are collected") == 2);
     assert!(proxy.admin.is_ready());
 }
 

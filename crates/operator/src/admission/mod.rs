@@ -25,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+pub use certificates::{Certificate, CertificateError, read_certificates};
 pub use configuration::{WEBHOOK, configuration};
 pub use metrics::AdmissionMetrics;
 pub use request::{NotAReview, Operation};

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::model::{
-    Configuration, Exporter, Parts, Pipeline, Processor, Receiver, Route, Routing, Secret, SendingQueue, Service,
-    Watched,
+    Configuration, Exporter, Literal, Parts, Pipeline, Processor, Receiver, Route, Routing, Secret, SendingQueue,
+    Service, Watched,
 };
 use super::{
     Ground, MEMORY_LIMITER, RETRY, SCHEME, STORAGE, cluster_name, memory_limiter, signal, storage, telemetry, to_bytes,
@@ -40,8 +40,13 @@ const STATEMENTS: [&str; 9] = [
     "set(log.severity_number, SEVERITY_NUMBER_WARN) where log.body[\"type\"] == \"Warning\"",
 ];
 
-/// What stands in front of a namespace's name in the text that has all uids, and what between that and the uid: neither can be in
-/// a name.
+/// A namespace's name, in the statements.
+const NAME: &str = "resource.attributes[\"k8s.namespace.name\"]";
+
+/// How many uids are in one text. What the Collector takes to read a text grows with the square of its length.
+const UIDS_OF_A_TEXT: usize = 16;
+
+/// What stands in front of a namespace's name in a text with uids, and what between that and the uid: neither can be in a name.
 const MARKS: [&str; 2] = [";", "="];
 
 /// What *events* is to run with.
@@ -71,11 +76,15 @@ pub fn events(ground: &Ground, namespaces: &[Namespace]) -> Option<Events> {
     }
     let tokens: BTreeMap<String, Token> = served.into_iter().map(|token| (digest(token), token.clone())).collect();
     let digests: BTreeMap<&Token, &str> = tokens.iter().map(|(digest, token)| (token, digest.as_str())).collect();
-    let table = within.iter().filter_map(|namespace| {
-        let digest = digests.get(&namespace.token)?;
-        // The whole name: `shop` is not `shop-test`.
-        let condition = format!("attributes[\"k8s.namespace.name\"] == \"{}\"", namespace.name);
-        Some(Route { context: "resource", condition, pipelines: [format!("logs/{digest}")] })
+    let mut names = BTreeMap::<&str, Vec<&str>>::new();
+    for namespace in &within {
+        let Some(digest) = digests.get(&namespace.token) else { continue };
+        names.entry(digest).or_default().push(&namespace.name);
+    }
+    let table = names.into_iter().map(|(digest, names)| {
+        // The whole name: `shop` is not `shop-test`. In one pattern, which the Collector reads far sooner than a condition for each.
+        let condition = format!("IsMatch(attributes[\"k8s.namespace.name\"], \"^(?:{})$\")", names.join("|"));
+        Route { context: "resource", condition: Literal(condition), pipelines: [format!("logs/{digest}")] }
     });
     let uids = uids(&within);
     let configuration = configuration(ground, table.collect(), uids, tokens.keys());
@@ -88,23 +97,24 @@ pub fn token_of_queue(file: &str) -> Option<&str> {
     file.strip_prefix("exporter_otlp_http_")?.strip_suffix("_logs")
 }
 
-/// The statements that give a namespace's Events its uid. By one text for all, in which the Collector looks
-/// the name up: a statement for each would cost each Event as many comparisons as there are namespaces.
+/// The statements that give a namespace's Events its uid. By texts in which the Collector looks the name up, each of namespaces whose
+/// names follow one another: a statement for each would be slow to read, and so would one text for all.
 fn uids(namespaces: &[&Namespace]) -> Vec<String> {
     let [before, after] = MARKS;
-    let known = namespaces.iter().filter_map(|namespace| Some((&namespace.name, namespace.uid.as_ref()?)));
-    let all = known.fold(String::new(), |all, (name, uid)| all + before + name + after + uid);
-    let name = "resource.attributes[\"k8s.namespace.name\"]";
-    [
-        format!("set(resource.cache[\"uids\"], \"{all}\")"),
-        format!(
-            "set(resource.cache[\"at\"], Index(resource.cache[\"uids\"], Concat([\"{before}\", {name}, \"{after}\"], \"\"))) where {name} != nil"
-        ),
-        format!(
-            "set(resource.attributes[\"k8s.namespace.uid\"], Substring(resource.cache[\"uids\"], resource.cache[\"at\"] + Len({name}) + 2, {UID})) where {name} != nil and resource.cache[\"at\"] >= 0"
-        ),
-    ]
-    .into()
+    let known = namespaces.iter().filter_map(|namespace| Some((namespace.name.as_str(), namespace.uid.as_ref()?)));
+    let mut known: Vec<_> = known.collect();
+    known.sort_unstable();
+    let (text, at) = ("resource.cache[\"uids\"]", "resource.cache[\"at\"]");
+    let texts = known.chunks(UIDS_OF_A_TEXT).filter_map(|known| {
+        let ((first, _), (last, _)) = (known.first()?, known.last()?);
+        let all = known.iter().fold(String::new(), |all, (name, uid)| all + before + name + after + uid);
+        Some(format!("set({text}, \"{all}\") where {NAME} >= \"{first}\" and {NAME} <= \"{last}\""))
+    });
+    let found =
+        format!("set({at}, Index({text}, Concat([\"{before}\", {NAME}, \"{after}\"], \"\"))) where {text} != nil");
+    let uid = format!("Substring({text}, {at} + Len({NAME}) + 2, {UID})");
+    let set = format!("set(resource.attributes[\"k8s.namespace.uid\"], {uid}) where {at} != nil and {at} >= 0");
+    texts.chain([found, set]).collect()
 }
 
 fn configuration<'a>(
@@ -211,13 +221,26 @@ mod tests {
         let events = events(&ground(), &namespaces(6, 2)).expect("a configuration");
         let text = String::from_utf8(events.configuration.clone()).expect("text");
         assert_eq!(text.matches("\"endpoint\"").count(), 2);
-        assert_eq!(text.matches("\"attributes[\\\"k8s.namespace.name\\\"] == ").count(), 6);
+        for names in ["ns-00000|ns-00002|ns-00004", "ns-00001|ns-00003|ns-00005"] {
+            assert_eq!(text.matches(&format!("\\\"^(?:{names})$$\\\")")).count(), 1, "{text}");
+        }
         for (digest, token) in &events.tokens {
             assert!(text.contains(&format!("LumigoToken ${{file:/run/proxy/tokens/{digest}}}")), "{text}");
             assert!(!text.contains(token.expose()), "{text}");
         }
         let again = super::events(&ground(), &namespaces(6, 2)).expect("a configuration");
         assert_eq!(events, again);
+    }
+
+    #[test]
+    fn each_text_with_uids_is_for_the_names_from_its_first_to_its_last() {
+        let all = namespaces(UIDS_OF_A_TEXT + 1, 1);
+        let statements = uids(&all.iter().rev().collect::<Vec<_>>());
+        let [first, second, _, _] = statements.as_slice() else { panic!("{statements:?}") };
+        let last = UIDS_OF_A_TEXT - 1;
+        assert!(first.starts_with("set(resource.cache[\"uids\"], \";ns-00000=00000000-0000-4000-"), "{first}");
+        assert!(first.ends_with(&format!(">= \"ns-00000\" and {NAME} <= \"ns-{last:05}\"")), "{first}");
+        assert!(second.ends_with(&format!(">= \"ns-00016\" and {NAME} <= \"ns-00016\"")), "{second}");
     }
 
     #[test]
@@ -236,7 +259,7 @@ mod tests {
         let started = std::time::Instant::now();
         let events = events(&ground(), &namespaces).expect("a configuration");
         let took = started.elapsed();
-        assert_eq!(String::from_utf8_lossy(&events.configuration).matches("\"condition\"").count(), 10_000);
+        assert_eq!(String::from_utf8_lossy(&events.configuration).matches("\"condition\"").count(), 300);
         // Ten times the budget, for this is not optimised; with optimisation it is a few milliseconds.
         assert!(took < std::time::Duration::from_secs(1), "{took:?}");
     }

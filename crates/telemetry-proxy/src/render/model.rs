@@ -171,7 +171,7 @@ pub(super) struct Routing {
 #[derive(Debug, Serialize)]
 pub(super) struct Route {
     pub(super) context: &'static str,
-    pub(super) condition: String,
+    pub(super) condition: Literal,
     pub(super) pipelines: [String; 1],
 }
 

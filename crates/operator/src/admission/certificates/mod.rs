@@ -217,7 +217,11 @@ impl Material {
     }
 }
 
-fn read_certificates(text: &str) -> Result<Vec<Certificate>, CertificateError> {
+/// The certificates of a text in PEM, in its order; what else is in it is passed over.
+///
+/// # Errors
+/// One of them is no certificate.
+pub fn read_certificates(text: &str) -> Result<Vec<Certificate>, CertificateError> {
     let blocks = pem::parse_many(text).map_err(|problem| CertificateError::Unreadable(problem.to_string()))?;
     let certificates = blocks.into_iter().filter(|block| block.tag() == CERTIFICATE_TAG);
     certificates.map(|block| Certificate::read(block.into_contents().into())).collect()
