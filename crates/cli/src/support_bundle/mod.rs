@@ -30,9 +30,9 @@ Examples:
   epiphyte support-bundle --file /tmp/epiphyte.tar.gz
 
 What is not in it: Secrets, which are never read; manifests and logs of your workloads, and values of their variables; values of
-  variables of our own pods; annotations, labels apart. Values under keys of settings that speak of tokens, passwords, headers
-  and the like are replaced, and so is whatever looks like a token of a tenant. Names of namespaces, workloads, containers, images
-  and nodes are in it: read it before you hand it on.
+  variables and annotations of our own objects. Values of settings whose keys speak of tokens, passwords, headers and the like
+  are left out, and so is whatever looks like a token of a tenant. Names of namespaces, workloads, containers, images and nodes
+  are in it: read it before you hand it on.
 
 What could not be had, for want of a right for example, is listed in `not-collected.txt` in the archive.
 

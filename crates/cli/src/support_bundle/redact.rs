@@ -31,7 +31,7 @@ pub(super) fn text(text: &str) -> String {
     clean + rest
 }
 
-/// An object without what only machines read, and without values of variables, arguments, annotations, and of settings whose
+/// An object without what only machines read, and without values of variables and annotations, and of settings whose
 /// keys speak of secrets.
 pub(super) fn object(mut object: Value) -> Value {
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
