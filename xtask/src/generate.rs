@@ -9,6 +9,7 @@ use epiphyte_telemetry_proxy::input::{Namespace, Token};
 use epiphyte_telemetry_proxy::render::{self, Access, Ground, Phase, Places};
 use epiphyte_telemetry_proxy::settings::Settings;
 
+use crate::chart;
 use crate::repository::root;
 use crate::step::say;
 
@@ -33,7 +34,10 @@ fn all() -> Result<Vec<Generated>> {
         Reason::table()
     );
     let mut all = vec![
+        Generated { path: "charts/epiphyte/templates/crds.yaml".into(), content: chart::definitions(&crds) },
         Generated { path: "deploy/crds.yaml".into(), content: crds },
+        Generated { path: "deploy/epiphyte.yaml".into(), content: chart::manifests()? },
+        Generated { path: chart::PAGE.into(), content: chart::page()? },
         Generated { path: "docs/reference/reasons.md".into(), content: reasons },
         Generated { path: "docs/reference/doctor.md".into(), content: doctor() },
     ];

@@ -2,6 +2,7 @@
 
 mod agents;
 mod bench;
+mod chart;
 mod check;
 mod collector;
 mod command;

@@ -1,8 +1,9 @@
 //! What a deployable tells of itself over HTTP.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 
 use anyhow::Result;
+use epiphyte_testbed::free_address;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
@@ -30,9 +31,4 @@ impl Admin {
         stream.read_to_string(&mut answer).await?;
         Ok(answer)
     }
-}
-
-/// A port that is free now.
-pub(crate) fn free_address() -> Result<SocketAddr> {
-    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?)
 }

@@ -3,9 +3,8 @@
 use std::net::SocketAddr;
 
 use anyhow::{Context as _, Result};
-use epiphyte_testbed::{Entry, Mark};
+use epiphyte_testbed::{Entry, Mark, free_address};
 
-use crate::admin::free_address;
 use crate::cluster::{Cluster, SYSTEM, until};
 use crate::deployable::{Deployable, Settled};
 use crate::process::Process;

@@ -10,6 +10,7 @@ mod logs;
 mod node_agent;
 mod operator;
 mod preview;
+mod quickstart;
 mod show;
 mod status;
 mod stop;

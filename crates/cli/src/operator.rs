@@ -11,6 +11,7 @@ use epiphyte_operator::admission::{Target, WebhookUrl};
 use tokio_util::sync::CancellationToken;
 
 use crate::engine::settings;
+use crate::quickstart::{self, QuickstartArguments};
 use crate::uninstall::{self, Place, UninstallArguments};
 use crate::{cluster, logs, stop};
 
@@ -51,6 +52,8 @@ pub(crate) struct Arguments {
     )]
     namespaces_file: PathBuf,
     #[command(flatten)]
+    quickstart: QuickstartArguments,
+    #[command(flatten)]
     uninstall: UninstallArguments,
     #[command(flatten)]
     logs: logs::LogArguments,
@@ -68,6 +71,10 @@ pub(crate) fn run(arguments: Arguments) -> anyhow::Result<ExitCode> {
         let settings = settings(arguments.config.as_deref())?;
         let place = Place { namespace: arguments.namespace, identity: identity(), settings };
         return runtime.block_on(uninstall::run(&arguments.uninstall, place));
+    }
+    if let Some(monitored) = arguments.quickstart.quickstart {
+        logs::start(&arguments.logs, "warn")?;
+        return runtime.block_on(quickstart::run(monitored, arguments.quickstart.lumigo_token, &arguments.namespace));
     }
     logs::start(&arguments.logs, logs::USUAL)?;
     let namespace = arguments.namespace;

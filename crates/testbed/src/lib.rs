@@ -31,4 +31,5 @@ pub use audit::{AuditLog, Entry, Mark, ObjectRef, ResponseStatus, User};
 pub use control_plane::{ADMIN, Builder, Component, ControlPlane, Guest, no_node};
 pub use error::{Error, Result};
 pub use node::FakeNode;
+pub use ports::free_address;
 pub use skip::skipped;

@@ -8,10 +8,9 @@ use anyhow::{Error, Result};
 use epiphyte_telemetry_proxy::render::{Ground, Places};
 use epiphyte_telemetry_proxy::settings::Settings;
 use epiphyte_telemetry_proxy::{Access, memory};
+use epiphyte_testbed::free_address;
 use serde_json::json;
 use tempfile::TempDir;
-
-use crate::admin::free_address;
 
 /// A place of one's own; its folder goes with it.
 pub(super) struct Place {

@@ -67,10 +67,16 @@ pub(super) fn installed(resource: &Resource, object: &Value) -> Option<Finding> 
     }
 }
 
+/// Whether Helm was told to leave an object when its release goes.
+fn is_kept(object: &Value) -> bool {
+    let policy = object.get("metadata").and_then(|it| it.get("annotations")?.get("helm.sh/resource-policy")?.as_str());
+    policy == Some("keep")
+}
+
 /// A definition of a resource of ours.
 pub(super) fn definition(resource: &Resource, object: &Value, wanted: Definitions) -> Finding {
     let about = about(resource, object);
-    if wanted == Definitions::Stay {
+    if wanted == Definitions::Stay || is_kept(object) {
         about.information("it defines a resource of ours", "it was asked to stay, with all resources of the kind")
     } else if is_helms(object) {
         about.information("it defines a resource of ours", "Helm keeps it; `helm uninstall` removes it")

@@ -30,8 +30,10 @@ fn an_annotation_turns_a_workload_on_and_off_with_one_change_each() {
         cart.annotate(None).await;
         cart.until_bare().await;
         cart.until_details_are_gone().await;
-        // For a Deployment a change of annotations is a generation too.
-        assert_eq!((cart.generation().await, cart.writes()), (6, 2));
+        // For a Deployment a change of annotations is a generation too. Who marks it again at once may find that admission has yet
+        // to hear of the details' end: then the device comes with the mark, and takes no write of its own.
+        let came_to = (cart.generation().await, cart.writes());
+        assert!([(6, 2), (5, 1)].contains(&came_to), "{came_to:?}");
     });
 }
 

@@ -82,7 +82,9 @@ pub fn test_bare(test: impl AsyncFnOnce(&Cluster)) {
 
 /// Leads what an installed telemetry proxy takes to the test bed's receiver.
 pub fn lead_to_receiver(cluster: &Cluster) {
-    cluster.kubectl(&["apply", "--server-side", "-f", &repository().join(RECEIVER).display().to_string()]);
+    let receiver = repository().join(RECEIVER).display().to_string();
+    // Also in the place of what Helm applied.
+    cluster.kubectl(&["apply", "--server-side", "--force-conflicts", "-f", &receiver]);
     cluster.kubectl(&["rollout", "restart", "-n", SYSTEM, OPERATOR]);
     cluster.kubectl(&["rollout", "status", "-n", SYSTEM, OPERATOR, "--timeout=180s"]);
 }

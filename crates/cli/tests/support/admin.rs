@@ -1,7 +1,7 @@
 //! What a deployable tells of itself over HTTP.
 
 use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::time::Duration;
 
 /// Where a deployable serves health and metrics.
@@ -41,6 +41,5 @@ impl Admin {
 }
 
 pub fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
-    listener.local_addr().expect("it has an address").to_string()
+    epiphyte_testbed::free_address().expect("a free port").to_string()
 }

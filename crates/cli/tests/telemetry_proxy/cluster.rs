@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::{DEADLINE, authorization, until};
 
 pub fn apply(plane: &ControlPlane, object: &Value) {
-    plane.kubectl_with(&["apply", "-f", "-"], &object.to_string()).expect("it is applied");
+    plane.kubectl_with(&["apply", "--server-side", "-f", "-"], &object.to_string()).expect("it is applied");
 }
 
 pub fn namespace(plane: &ControlPlane, name: &str) {

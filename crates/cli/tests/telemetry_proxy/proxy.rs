@@ -1,7 +1,6 @@
 //! The telemetry proxy as a process.
 
 use std::fs::{self, OpenOptions};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
@@ -212,7 +211,7 @@ fn replace(path: &Path, contents: &[u8]) {
 }
 
 fn port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").and_then(|it| it.local_addr()).expect("a free port").port()
+    epiphyte_testbed::free_address().expect("a free port").port()
 }
 
 /// A kubeconfig of an API server that is away.
