@@ -132,7 +132,8 @@ fn a_marked_deployment_without_details_waits_for_detection_and_says_what_to_do()
     let page = text(&["status"]);
     let row: Vec<&str> =
         page.lines().find(|line| line.starts_with("waiting ")).expect("a row").split_whitespace().collect();
-    assert_eq!(row, ["waiting", "Deployment", "shop", "waiting", "device", "-", "WaitingForDetection"]);
+    // What follows is how its pods come and go.
+    assert_eq!(row[..7], ["waiting", "Deployment", "shop", "waiting", "device", "-", "WaitingForDetection"]);
     assert!(page.starts_with("collectors:   CollectorsReady: "), "{page}");
     assert!(page.contains("nodes:        1 of 1 offer devices\n"), "{page}");
 }
