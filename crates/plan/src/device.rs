@@ -30,18 +30,12 @@ pub(crate) fn detected(facts: &Facts<'_>) -> Gate {
 
 /// The third condition: collectors that are ready, or have not been unready for long.
 pub(crate) fn collectors(facts: &Facts<'_>) -> Gate {
-    let (state, finding) = match facts.collectors {
-        Collectors::Ready => (GateState::Holds, Reason::CollectorsReady.into()),
-        Collectors::Missing { grace_over: false } => (GateState::Waits, Reason::CollectorsGracePeriod.into()),
-        Collectors::Missing { grace_over: true } => (GateState::Fails, Reason::CollectorsMissing.into()),
-        Collectors::Unready { group, grace_over: false } => {
-            (GateState::Waits, Finding::about(Reason::CollectorsGracePeriod, &**group))
-        }
-        Collectors::Unready { group, grace_over: true } => {
-            (GateState::Fails, Finding::about(Reason::CollectorsNotReady, &**group))
-        }
+    let state = match facts.collectors {
+        Collectors::Ready => GateState::Holds,
+        Collectors::Missing { grace_over: false } | Collectors::Unready { grace_over: false, .. } => GateState::Waits,
+        Collectors::Missing { grace_over: true } | Collectors::Unready { grace_over: true, .. } => GateState::Fails,
     };
-    Gate { state, finding }
+    Gate { state, finding: facts.collectors.finding() }
 }
 
 /// What becomes of each container, given how the third condition stands.

@@ -2,7 +2,6 @@
 
 use epiphyte_api::Reason;
 use epiphyte_operator::index::{CollectorsGroupFact, Index};
-use epiphyte_plan::{Collectors, Finding};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
@@ -44,7 +43,7 @@ impl CollectorsReport {
         let grace_over_at = collectors.loss_counts_at();
         let left = grace_over_at.map_or(SignedDuration::ZERO, |over| over.duration_since(now));
         Self {
-            finding: FindingReport::from(&finding(collectors.state())),
+            finding: FindingReport::from(&collectors.state().finding()),
             grace_over_at,
             // What is shown is counted down in seconds.
             left: SignedDuration::from_secs(left.as_secs()),
@@ -93,16 +92,6 @@ impl GroupReport {
         let since = since.map(|since| format!(" since {since:.0}")).unwrap_or_default();
         let message = if message.is_empty() { String::new() } else { format!(": {message}") };
         Some(format!("{name} is {state}{since}{message}"))
-    }
-}
-
-fn finding(state: &Collectors) -> Finding {
-    match state {
-        Collectors::Ready => Reason::CollectorsReady.into(),
-        Collectors::Missing { grace_over: true } => Reason::CollectorsMissing.into(),
-        Collectors::Missing { grace_over: false } => Reason::CollectorsGracePeriod.into(),
-        Collectors::Unready { group, grace_over: true } => Finding::about(Reason::CollectorsNotReady, &**group),
-        Collectors::Unready { group, grace_over: false } => Finding::about(Reason::CollectorsGracePeriod, &**group),
     }
 }
 

@@ -1,12 +1,10 @@
 //! Takes out of texts and objects what is nobody else's business. Pure.
 
+use epiphyte_api::Token;
 use serde_json::Value;
 
 /// What stands in the place of a value that was taken out.
 const REMOVED: &str = "(left out)";
-
-/// How a tenant's token begins, and how many hexadecimal digits it has after that.
-const TOKEN: (&str, usize) = ("t_", 21);
 
 /// Parts of keys whose values are secrets, or may be.
 const SECRET_KEYS: [&str; 9] =
@@ -17,16 +15,15 @@ const PLACES: [&str; 4] = ["secretref", "secretname", "authorizationfile", "toke
 
 /// A text without anything that looks like a token.
 pub(super) fn text(text: &str) -> String {
-    let (prefix, digits) = TOKEN;
     let mut rest = text;
     let mut clean = String::with_capacity(text.len());
-    while let Some(at) = rest.find(prefix) {
+    while let Some(at) = rest.find(Token::PREFIX) {
         let (before, found) = rest.split_at(at);
-        let (prefix, after) = found.split_at(prefix.len());
+        let (prefix, after) = found.split_at(Token::PREFIX.len());
         let count = after.bytes().take_while(u8::is_ascii_hexdigit).count();
         clean.push_str(before);
-        clean.push_str(if count >= digits { REMOVED } else { prefix });
-        rest = if count >= digits { after.get(count..).unwrap_or_default() } else { after };
+        clean.push_str(if count >= Token::DIGITS { REMOVED } else { prefix });
+        rest = if count >= Token::DIGITS { after.get(count..).unwrap_or_default() } else { after };
     }
     clean + rest
 }
