@@ -16,6 +16,7 @@ mod manifests;
 mod operator;
 mod proxy;
 mod shared;
+mod table;
 
 pub use admin::{Admin, free_address};
 pub use cluster::{Cluster, DEADLINE, Object, Ready, eventually, eventually_within, until};
@@ -23,6 +24,7 @@ pub use manifests::*;
 pub use operator::{OPERATOR, Operator, OperatorOptions};
 pub use proxy::{Address, Manner, PROXY, proxy_group};
 pub use shared::Shared;
+pub use table::Table;
 
 /// The system namespace of all tests.
 pub const SYSTEM: &str = "odigos-system";

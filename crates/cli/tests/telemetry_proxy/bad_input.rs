@@ -4,7 +4,7 @@ use epiphyte_testbed::otlp::{Receiver, Signal};
 use serde_json::{Value, json};
 
 use crate::client::{body, post};
-use crate::proxy::{Proxy, ProxyOptions};
+use crate::proxy::{Proxy, ProxyOptions, refused_at_start};
 use crate::{authorization, token, until};
 
 fn start(upstream: &Receiver) -> Proxy {
@@ -159,21 +159,6 @@ fn the_older_list_of_namespaces_is_understood_and_none_ends_the_collection() {
 
 #[test]
 fn settings_that_the_collector_does_not_take_are_told_at_the_start() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let settings = folder.path().join("settings.yaml");
-    std::fs::write(&settings, "tokenless: {url: 'http://a:1', authorizationFile: /does/not/exist}").expect("written");
-    let collector = epiphyte_testbed::programs::collector().expect("the Collector is built");
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_epiphyte"))
-        .args(["telemetry-proxy", "--admin-listen", "127.0.0.1:0", "--config"])
-        .arg(&settings)
-        .arg("--collector")
-        .arg(collector)
-        .arg("--run-dir")
-        .arg(folder.path().join("run"))
-        .arg("--queue-dir")
-        .arg(folder.path().join("queue"))
-        .output()
-        .expect("it runs");
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(!output.status.success() && said.contains("/does/not/exist"), "{said}");
+    let said = refused_at_start("tokenless: {url: 'http://a:1', authorizationFile: /does/not/exist}");
+    assert!(said.contains("/does/not/exist"), "{said}");
 }

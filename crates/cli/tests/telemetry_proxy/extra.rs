@@ -1,12 +1,10 @@
 //! What a user adds to the Collectors' configurations: merged by the Collector, checked at the start, and no way for a token.
 
-use std::process::{Command, Output};
-
 use epiphyte_testbed::otlp::{Receiver, Signal};
 use serde_json::{Value, json};
 
 use crate::client::{SIGNALS, body, post};
-use crate::proxy::{Proxy, ProxyOptions};
+use crate::proxy::{Proxy, ProxyOptions, refused_at_start};
 use crate::{DEADLINE, authorization};
 
 /// The steps of a pipeline of *traffic*, with another at the end.
@@ -41,25 +39,9 @@ fn a_processor_that_a_user_adds_is_merged_into_the_pipeline_that_names_it_and_no
     assert_eq!(proxy.logged("all that was accepted is sent"), 1);
 }
 
-/// Runs a proxy that is not expected to start.
+/// What a proxy says that is not to start with this added.
 fn refused(extra: &Value) -> String {
-    let folder = tempfile::tempdir().expect("a folder");
-    let settings = folder.path().join("settings.yaml");
-    std::fs::write(&settings, json!({ "extra": extra }).to_string()).expect("written");
-    let Output { status, stderr, .. } = Command::new(env!("CARGO_BIN_EXE_epiphyte"))
-        .args(["telemetry-proxy", "--admin-listen", "127.0.0.1:0", "--config"])
-        .arg(&settings)
-        .arg("--collector")
-        .arg(epiphyte_testbed::programs::collector().expect("the Collector is built"))
-        .arg("--run-dir")
-        .arg(folder.path().join("run"))
-        .arg("--queue-dir")
-        .arg(folder.path().join("queue"))
-        .output()
-        .expect("it runs");
-    let said = String::from_utf8_lossy(&stderr).into_owned();
-    assert!(!status.success(), "{said}");
-    said
+    refused_at_start(&json!({ "extra": extra }).to_string())
 }
 
 #[test]

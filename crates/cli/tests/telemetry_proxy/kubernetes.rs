@@ -1,6 +1,6 @@
 //! What Kubernetes knows and tells, from a real API server.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use epiphyte_testbed::ControlPlane;
@@ -157,13 +157,42 @@ fn a_hundred_changes_of_namespaces_cost_no_span() {
     assert_eq!(proxy.collector("traffic"), collector);
 }
 
+/// A namespace that pods can be in: nobody else makes their account here.
+fn populated(name: &str) {
+    namespace(name);
+    apply(
+        &json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "namespace": name, "name": "default" } }),
+    );
+}
+
+/// The uid of the only pod of a namespace.
+fn uid_of_pod(namespace: &str) -> String {
+    let uid = || PLANE.1.kubectl_with(&["get", "pod", "-n", namespace, "-o", "jsonpath={.items[*].metadata.uid}"], "");
+    until("the pod is there", || uid().is_ok_and(|uid| !uid.is_empty()));
+    uid().expect("a uid")
+}
+
+/// The resource of a span with these attributes, once it has come with another.
+fn enriched(attributes: &[(&str, &str)], with: &str) -> BTreeMap<String, String> {
+    let upstream = Receiver::on_loopback().expect("a receiver");
+    let proxy = start(&upstream, &['a']);
+    let body = span("enriched", attributes).encode_to_vec();
+    let mut resource = BTreeMap::new();
+    // The Collector takes a moment to know the pods; it does not hold telemetry up until then.
+    until("the span carries what Kubernetes knows", || {
+        let sent = post(&proxy.http, "/v1/traces", &[("Authorization", &authorization('a'))], &body);
+        assert!(sent.is_some_and(|answer| answer.status == 200));
+        let found = upstream.spans().into_iter().find(|span| span.resource.contains_key(with));
+        resource = found.map(|span| span.resource).unwrap_or_default();
+        !resource.is_empty()
+    });
+    resource
+}
+
 #[test]
 fn spans_carry_what_kubernetes_knows_of_their_pod() {
-    namespace("known");
+    populated("known");
     apply(&json!({ "apiVersion": "v1", "kind": "Node", "metadata": { "name": "node-1" } }));
-    apply(
-        &json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "namespace": "known", "name": "default" } }),
-    );
     apply(&json!({
         "apiVersion": "apps/v1", "kind": "Deployment", "metadata": { "namespace": "known", "name": "cart" },
         "spec": {
@@ -174,28 +203,10 @@ fn spans_carry_what_kubernetes_knows_of_their_pod() {
             },
         },
     }));
-    let pod = || {
-        PLANE.1.kubectl_with(
-            &["get", "pod", "-n", "known", "-l", "app=cart", "-o", "jsonpath={.items[*].metadata.uid}"],
-            "",
-        )
-    };
-    until("the pod is there", || pod().is_ok_and(|uid| !uid.is_empty()));
-    let uid = pod().expect("a uid");
-    let upstream = Receiver::on_loopback().expect("a receiver");
-    let proxy = start(&upstream, &['a']);
+    let uid = uid_of_pod("known");
     let attributes =
         [("k8s.pod.uid", uid.as_str()), ("k8s.container.name", "main"), ("service.name", "unknown_service:node")];
-    let body = span("enriched", &attributes).encode_to_vec();
-    let mut resource = Default::default();
-    // The Collector takes a moment to know the pods; it does not hold telemetry up until then.
-    until("the span carries the pod's attributes", || {
-        let sent = post(&proxy.http, "/v1/traces", &[("Authorization", &authorization('a'))], &body);
-        assert!(sent.is_some_and(|answer| answer.status == 200));
-        let found = upstream.spans().into_iter().find(|span| span.resource.contains_key("k8s.deployment.uid"));
-        resource = found.map(|span| span.resource).unwrap_or_default();
-        !resource.is_empty()
-    });
+    let resource = enriched(&attributes, "k8s.deployment.uid");
     let attribute = |key: &str| resource.get(key).map_or("", String::as_str);
     for (key, value) in [
         ("k8s.namespace.name", "known"),
@@ -215,32 +226,16 @@ fn spans_carry_what_kubernetes_knows_of_their_pod() {
 
 #[test]
 fn spans_of_a_cron_job_carry_its_name_and_uid_beside_those_of_its_job() {
-    namespace("clock");
-    apply(
-        &json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "namespace": "clock", "name": "default" } }),
-    );
+    populated("clock");
     apply(&json!({
         "apiVersion": "batch/v1", "kind": "CronJob", "metadata": { "namespace": "clock", "name": "tick" },
         "spec": { "schedule": "0 0 1 1 *", "jobTemplate": { "spec": { "template": { "spec": {
             "restartPolicy": "Never", "containers": [{ "name": "main", "image": "registry.example/tick:1" }],
         } } } } },
     }));
-    let kubectl = |arguments: &[&str]| PLANE.1.kubectl_with(arguments, "");
-    kubectl(&["create", "job", "-n", "clock", "tick-29000001", "--from=cronjob/tick"]).expect("a job");
-    let pod = || kubectl(&["get", "pod", "-n", "clock", "-o", "jsonpath={.items[*].metadata.uid}"]);
-    until("the pod is there", || pod().is_ok_and(|uid| !uid.is_empty()));
-    let uid = pod().expect("a uid");
-    let upstream = Receiver::on_loopback().expect("a receiver");
-    let proxy = start(&upstream, &['a']);
-    let body = span("ticked", &[("k8s.pod.uid", uid.as_str())]).encode_to_vec();
-    let mut resource = Default::default();
-    until("the span carries its cron job", || {
-        let sent = post(&proxy.http, "/v1/traces", &[("Authorization", &authorization('a'))], &body);
-        assert!(sent.is_some_and(|answer| answer.status == 200));
-        let found = upstream.spans().into_iter().find(|span| span.resource.contains_key("k8s.cronjob.uid"));
-        resource = found.map(|span| span.resource).unwrap_or_default();
-        !resource.is_empty()
-    });
+    let create = ["create", "job", "-n", "clock", "tick-29000001", "--from=cronjob/tick"];
+    PLANE.1.kubectl_with(&create, "").expect("a job");
+    let resource = enriched(&[("k8s.pod.uid", &uid_of_pod("clock"))], "k8s.cronjob.uid");
     let attribute = |key: &str| resource.get(key).map_or("", String::as_str);
     assert_eq!((attribute("k8s.cronjob.name"), attribute("k8s.job.name")), ("tick", "tick-29000001"));
     assert_eq!(attribute("service.name"), "tick");

@@ -198,6 +198,27 @@ impl Drop for Proxy {
     }
 }
 
+/// What a proxy says that is not to start with these settings.
+pub fn refused_at_start(settings: &str) -> String {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("settings.yaml");
+    fs::write(&file, settings).expect("written");
+    let output = Command::new(env!("CARGO_BIN_EXE_epiphyte"))
+        .args(["telemetry-proxy", "--admin-listen", "127.0.0.1:0", "--config"])
+        .arg(&file)
+        .arg("--collector")
+        .arg(&*COLLECTOR)
+        .arg("--run-dir")
+        .arg(folder.path().join("run"))
+        .arg("--queue-dir")
+        .arg(folder.path().join("queue"))
+        .output()
+        .expect("it runs");
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "{said}");
+    said
+}
+
 /// Sends a signal by its name.
 pub fn signal(pid: u32, name: &str) {
     let told = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status();
